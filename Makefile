@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+# The few commands people type. The build itself is Meson's: meson.build. All products go to build/.
+
+EXAMPLE := build/examples/react
+NPM := npm --cache "$(CURDIR)/build/npm-cache" --no-audit --no-fund --no-update-notifier
+MESON_FLAGS ?=
+
+.PHONY: all setup build configure run test asan lint clean
+
+all: build
+
+# What is missing of Debian's packages (etc/setup); done at once where nothing is.
+setup:
+	@etc/setup
+
+# Configured again when etc/setup brought something (it removes build.ninja) or the tree has moved.
+# build/ is never wiped: it holds unpacked packages and downloads too.
+configure: setup
+	@if ! [ -f build/build.ninja ] || ! grep -qF '"$(CURDIR)"' build/meson-info/meson-info.json 2>/dev/null; then \
+	    rm -rf build/meson-private build/meson-info build/meson-logs build/build.ninja; \
+	    meson setup build $(MESON_FLAGS); \
+	fi
+
+build: configure
+	@ninja -C build
+
+# The example is built beside its sources' copy, so that the tree stays clean.
+$(EXAMPLE)/dist/server.js: $(wildcard examples/react/* examples/react/src/*) | setup
+	@mkdir -p $(EXAMPLE)
+	@cp -R examples/react/. $(EXAMPLE)/
+	@cd $(EXAMPLE) && $(NPM) ci --ignore-scripts && $(NPM) run --silent build
+
+# Serves the React example on 127.0.0.1:8080 with defaults.
+run: build $(EXAMPLE)/dist/server.js
+	@echo "Serving examples/react on http://127.0.0.1:8080/ (Ctrl-C stops)"
+	@exec build/ssrd $(EXAMPLE)/dist/server.js
+
+# Every test; ends with "N passed, N failed".
+test: build $(EXAMPLE)/dist/server.js
+	@tests/run build
+
+# The C tests once more, with the address and undefined behaviour sanitizers.
+asan: setup
+	@[ -f build-asan/build.ninja ] || meson setup build-asan -Db_sanitize=address,undefined \
+	    -Db_lundef=false -Ddeps_prefix="$(CURDIR)/build/deps"
+	@ninja -C build-asan
+	@tests/run build-asan --suite unit --suite stress --suite fuzz-replay
+
+lint: setup
+	@/usr/bin/python3 -B tests/lint/lint.py .
+
+# Keeps what was downloaded: build/deps, build/debs, build/npm-cache.
+clean:
+	rm -rf build-asan $(EXAMPLE)
+	@[ ! -d build ] || find build -mindepth 1 -maxdepth 1 \
+	    ! -name deps ! -name debs ! -name npm-cache ! -name examples -exec rm -rf {} +
