@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * config.c - what every process does with a configuration: find the policy of a path, and free it.
+ * Reading it from YAML is the master's (master/config_load.c).
+ */
+#include "shm/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const struct config_policy *config_policy_for(const struct config *config, const char *path,
+                                              size_t path_bytes)
+{
+    for (size_t i = 0; i < config->routes.count; i++) {
+        const struct config_route *route = &config->routes.item[i];
+        size_t bytes = strlen(route->match);
+
+        if (bytes > 0 && route->match[bytes - 1] == '*') {
+            if (path_bytes >= bytes - 1 && memcmp(path, route->match, bytes - 1) == 0)
+                return &route->policy;
+        } else if (path_bytes == bytes && memcmp(path, route->match, bytes) == 0) {
+            return &route->policy;
+        }
+    }
+    return &config->policy;
+}
+
+static void str_list_done(struct str_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->item[i]);
+    free(list->item);
+}
+
+static void policy_done(struct config_policy *policy)
+{
+    str_list_done(&policy->key.query_names);
+    str_list_done(&policy->key.headers);
+    str_list_done(&policy->key.cookies);
+    str_list_done(&policy->bypass_headers);
+    str_list_done(&policy->bypass_cookies);
+    free(policy->status.item);
+    free(policy->fallback);
+    for (size_t i = 0; i < policy->headers.count; i++) {
+        free(policy->headers.item[i].name);
+        free(policy->headers.item[i].value);
+    }
+    free(policy->headers.item);
+}
+
+void config_free(struct config *config)
+{
+    if (!config)
+        return;
+    free(config->file);
+    str_list_done(&config->listen);
+    free(config->admin.listen);
+    free(config->admin.socket);
+    free(config->user);
+    free(config->log.access);
+    free(config->bundle.path);
+    free(config->bundle.function);
+    str_list_done(&config->bundle.warmup);
+    free(config->bundle.template_path);
+    free(config->bundle.manifest);
+    str_list_done(&config->render.buffer_for);
+    free(config->cache.file);
+    str_list_done(&config->compression.encodings);
+    policy_done(&config->policy);
+    for (size_t i = 0; i < config->routes.count; i++) {
+        free(config->routes.item[i].match);
+        policy_done(&config->routes.item[i].policy);
+    }
+    free(config->routes.item);
+    free(config);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * heritage.h - all that a child is born with, and the words master and zygote exchange. The only
+ * place where master and worker meet: neither includes the other.
+ */
+#ifndef SSRD_SHM_HERITAGE_H
+#define SSRD_SHM_HERITAGE_H
+
+#include "shm/base.h"
+#include "shm/config.h"
+
+struct region;
+
+enum listener_kind { LISTENER_PAGES, LISTENER_ADMIN };
+
+struct heritage_listener {
+    int fd; /* listening, non-blocking; the master's, never closed by it while it runs */
+    enum listener_kind kind;
+    const char *text; /* "127.0.0.1:8080", for logs */
+};
+
+struct heritage {
+    const struct config *config;
+    struct region *region;
+    const struct heritage_listener *listener;
+    size_t listener_count;
+    const char *bundle; /* its source */
+    size_t bundle_bytes;
+    const char *bundle_name; /* its path, for stack traces */
+    uint32_t generation;     /* 1, 2, … */
+    uint64_t edition;        /* changes with the generation: which pages in the cache are its own */
+    uint32_t worker_count;   /* workers of this generation: http.connections is shared among them */
+    uid_t uid;               /* to become, once; (uid_t)-1: stay */
+    gid_t gid;
+    int master_wake_fd;  /* eventfd: a child writes 1 when its peer row has news for the master */
+    int lifeline_fd;     /* read end of a pipe whose write end only the master has: EOF = it died */
+    const char *version; /* of ssrd */
+};
+
+/*
+ * Messages on the SOCK_SEQPACKET pair between master and zygote, one struct each.
+ *   master -> zygote: FORK
+ *   zygote -> master: READY (warm-up passed) | REFUSED (text follows; the zygote then exits)
+ *                     | FORKED (pid) | FORK_FAILED (error)
+ */
+enum zygote_verb {
+    ZYGOTE_FORK = 1,
+    ZYGOTE_READY,
+    ZYGOTE_REFUSED,
+    ZYGOTE_FORKED,
+    ZYGOTE_FORK_FAILED
+};
+
+#define ZYGOTE_TEXT_BYTES 8000
+
+struct zygote_message {
+    uint32_t verb;
+    uint32_t row;     /* peer row: FORK, FORKED, FORK_FAILED */
+    int32_t pid;      /* FORKED */
+    int32_t error;    /* FORK_FAILED: errno */
+    uint32_t load_ms; /* READY: isolate, polyfills and bundle */
+    uint32_t warm_ms; /* READY: warm-up pages */
+    uint32_t text_bytes;
+    char text[ZYGOTE_TEXT_BYTES]; /* REFUSED: what is wrong, for people, several lines allowed */
+};
+
+/*
+ * The child's whole life, in worker/zygote.c: load the bundle, render the warm-up pages, report,
+ * fork workers on demand. Called in a fresh child of the master; channel_fd is its end of the
+ * pair. Returns the exit code.
+ */
+int zygote_main(const struct heritage *heritage, int channel_fd);
+
+/* `ssrd -t` and `ssrctl check`: load the bundle and render in this process; worker/check.c.
+ * Prints its report on standard output. Returns the exit code. */
+struct check_options {
+    const char *const *url; /* NULL: none */
+    size_t url_count;
+    const char *data; /* JSON or NULL */
+    bool json;
+    bool quiet; /* print problems only */
+};
+int check_main(const struct heritage *heritage, const struct check_options *options);
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * page.c - builds and checks the relocatable form of a page. What a page means (freshness, purge,
+ * key) is decided elsewhere.
+ */
+#include "shm/page.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#define PAGE_ALIGN 8u
+
+static uint64_t aligned(uint64_t bytes)
+{
+    return (bytes + PAGE_ALIGN - 1) & ~(uint64_t)(PAGE_ALIGN - 1);
+}
+
+size_t page_bytes(const struct page_source *source)
+{
+    uint64_t bytes = sizeof(struct page);
+
+    if (source->key.bytes > PAGE_KEY_BYTES_MAX || source->tag_count > PAGE_TAGS_MAX ||
+        (uint64_t)source->path_offset_in_key + source->path_bytes > source->key.bytes)
+        return 0;
+    bytes += aligned(source->key.bytes) + source->tag_count * sizeof(uint64_t);
+    for (int i = 0; i < PAGE_ENCODINGS; i++) {
+        const struct page_variant_source *variant = &source->variant[i];
+
+        if (variant->head.data == NULL)
+            continue;
+        if (variant->etag.bytes > PAGE_ETAG_BYTES || variant->head.bytes > UINT32_MAX ||
+            variant->body.bytes > UINT32_MAX)
+            return 0;
+        bytes += aligned(variant->head.bytes) + aligned(variant->body.bytes);
+    }
+    return bytes > UINT32_MAX - PAGE_ALIGN ? 0 : (size_t)bytes;
+}
+
+/* Append bytes and zeroes up to the next aligned offset (equal sources give equal pages). */
+static uint32_t append(struct page *buf, uint32_t *offset, const void *data, size_t bytes)
+{
+    unsigned char *at = (unsigned char *)buf + *offset;
+    uint32_t start = *offset;
+    size_t padded = (size_t)aligned(bytes);
+
+    if (bytes > 0)
+        memcpy(at, data, bytes);
+    memset(at + bytes, 0, padded - bytes);
+    *offset += (uint32_t)padded;
+    return start;
+}
+
+/* Over the struct as well: a flipped body_offset would serve the wrong bytes. */
+static uint64_t checksum_of(const struct page *page)
+{
+    struct page head = *page;
+
+    head.checksum = 0;
+    return XXH3_64bits_withSeed(page + 1, page->bytes - sizeof *page,
+                                XXH3_64bits(&head, sizeof head));
+}
+
+void page_build(const struct page_source *source, struct page *buf)
+{
+    uint32_t offset = sizeof *buf;
+
+    memset(buf, 0, sizeof *buf);
+    buf->magic = PAGE_MAGIC;
+    buf->hash = source->hash;
+    buf->path_hash = source->path_hash;
+    buf->epoch = source->epoch;
+    buf->edition = source->edition;
+    buf->stored_ms = source->stored_ms;
+    buf->fresh_until_ms = source->fresh_until_ms;
+    buf->swr_until_ms = source->swr_until_ms;
+    buf->sie_until_ms = source->sie_until_ms;
+    buf->render_us = source->render_us;
+    buf->status = source->status;
+    buf->tag_count = (uint16_t)source->tag_count;
+    buf->key_bytes = (uint32_t)source->key.bytes;
+    buf->key_offset = append(buf, &offset, source->key.data, source->key.bytes);
+    buf->path_offset = buf->key_offset + source->path_offset_in_key;
+    buf->path_bytes = source->path_bytes;
+    buf->tags_offset = append(buf, &offset, source->tags, source->tag_count * sizeof(uint64_t));
+    for (int i = 0; i < PAGE_ENCODINGS; i++) {
+        const struct page_variant_source *from = &source->variant[i];
+        struct page_variant *to = &buf->variant[i];
+
+        if (from->head.data == NULL)
+            continue;
+        to->head_bytes = (uint32_t)from->head.bytes;
+        to->head_offset = append(buf, &offset, from->head.data, from->head.bytes);
+        to->body_bytes = (uint32_t)from->body.bytes;
+        to->body_offset = append(buf, &offset, from->body.data, from->body.bytes);
+        to->etag_bytes = (uint32_t)from->etag.bytes;
+        if (from->etag.bytes > 0)
+            memcpy(to->etag, from->etag.data, from->etag.bytes);
+    }
+    buf->bytes = offset;
+    buf->checksum = checksum_of(buf);
+}
+
+/* Is [offset, offset + bytes) behind the struct and inside the page? Empty parts may end it. */
+static bool part_inside(const struct page *page, uint32_t offset, uint64_t bytes)
+{
+    return offset >= sizeof *page && offset + bytes <= page->bytes;
+}
+
+static bool variant_inside(const struct page *page, const struct page_variant *variant)
+{
+    if (variant->head_offset == 0)
+        return true;
+    return part_inside(page, variant->head_offset, variant->head_bytes) &&
+           part_inside(page, variant->body_offset, variant->body_bytes) &&
+           variant->etag_bytes <= PAGE_ETAG_BYTES;
+}
+
+int page_check(const struct page *page, size_t bytes, bool with_checksum)
+{
+    if (bytes < sizeof *page || page->magic != PAGE_MAGIC || page->bytes < sizeof *page ||
+        page->bytes > bytes || page->bytes % PAGE_ALIGN != 0)
+        return -EINVAL;
+    if (page->key_bytes > PAGE_KEY_BYTES_MAX ||
+        !part_inside(page, page->key_offset, page->key_bytes))
+        return -EINVAL;
+    if (page->path_offset < page->key_offset || (uint64_t)page->path_offset + page->path_bytes >
+                                                    (uint64_t)page->key_offset + page->key_bytes)
+        return -EINVAL;
+    if (page->tag_count > PAGE_TAGS_MAX || page->tags_offset % sizeof(uint64_t) != 0 ||
+        !part_inside(page, page->tags_offset, page->tag_count * sizeof(uint64_t)))
+        return -EINVAL;
+    for (int i = 0; i < PAGE_ENCODINGS; i++) {
+        if (!variant_inside(page, &page->variant[i]))
+            return -EINVAL;
+    }
+    if (with_checksum && page->checksum != checksum_of(page))
+        return -EINVAL;
+    return 0;
+}

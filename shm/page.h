@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * page.h - one cached response as relocatable bytes, in all its encodings. The same bytes stand
+ * in a hot cache (private memory) and in the cold one (shared memory), so filling one from the
+ * other is a single copy. Shared by all workers.
+ *
+ * Layout, offsets from the start of the page, everything 8-byte aligned:
+ *   struct page | key | tag hashes (uint64_t each) | heads and bodies of the variants
+ *
+ * Pages copied out of shared memory or a file are foreign bytes: page_check() them before use.
+ */
+#ifndef SSRD_SHM_PAGE_H
+#define SSRD_SHM_PAGE_H
+
+#include "shm/base.h"
+
+enum page_encoding { PAGE_IDENTITY, PAGE_GZIP, PAGE_BR, PAGE_ZSTD, PAGE_ENCODINGS };
+
+#define PAGE_MAGIC 0x45474150u /* "PAGE" */
+#define PAGE_ETAG_BYTES 20     /* a quoted strong ETag: "16 hex digits", 18 used */
+#define PAGE_TAGS_MAX 64
+#define PAGE_KEY_BYTES_MAX 16384
+
+struct page_variant {
+    uint32_t head_offset; /* 0: this encoding is absent */
+    uint32_t
+        head_bytes; /* status line and header fields, each ended by CRLF, without the empty line */
+    uint32_t body_offset;
+    uint32_t body_bytes;
+    char etag[PAGE_ETAG_BYTES]; /* as it stands in the head, for If-None-Match; not terminated */
+    uint32_t etag_bytes;
+};
+static_assert(sizeof(struct page_variant) == 40, "in shared memory");
+
+struct page {
+    uint32_t magic;
+    uint32_t bytes;          /* the whole page, this struct included */
+    uint64_t hash;           /* key_hash() of the key */
+    uint64_t path_hash;      /* of path and query as purged by URL: purge_url_hash() */
+    uint64_t epoch;          /* purge epoch when its render began: see purge.h */
+    uint64_t edition;        /* which bundle made it: heritage.edition */
+    uint64_t stored_ms;      /* cold clock (region_now_ms) */
+    uint64_t fresh_until_ms; /* at this instant it is no longer fresh */
+    uint64_t swr_until_ms;   /* may be served stale until then while it is rendered anew; >=
+                                fresh_until_ms */
+    uint64_t
+        sie_until_ms;  /* may be served stale until then when the render fails; >= fresh_until_ms */
+    uint64_t checksum; /* XXH3 of all the rest, this struct included: set once, by page_build() */
+    uint32_t render_us; /* what it cost */
+    uint16_t status;
+    uint16_t tag_count;
+    uint32_t key_offset;
+    uint32_t key_bytes;
+    uint32_t path_offset; /* path and query inside the key: for purge by prefix and `cache ls` */
+    uint32_t path_bytes;
+    uint32_t tags_offset;
+    uint32_t reserved;
+    struct page_variant variant[PAGE_ENCODINGS];
+};
+static_assert(sizeof(struct page) == 112 + PAGE_ENCODINGS * sizeof(struct page_variant),
+              "in shared memory");
+
+struct page_variant_source {
+    struct span head; /* data NULL: absent */
+    struct span body;
+    struct span etag;
+};
+
+struct page_source {
+    uint64_t hash, path_hash, epoch, edition;
+    uint64_t stored_ms, fresh_until_ms, swr_until_ms, sie_until_ms;
+    uint32_t render_us;
+    uint16_t status;
+    struct span key;
+    uint32_t path_offset_in_key;
+    uint32_t path_bytes;
+    const uint64_t *tags;
+    size_t tag_count;
+    struct page_variant_source variant[PAGE_ENCODINGS];
+};
+
+/* Bytes that page_build() needs; 0 when the source is out of bounds (more than UINT32_MAX in
+ * all, a key over PAGE_KEY_BYTES_MAX, more than PAGE_TAGS_MAX tags). */
+size_t page_bytes(const struct page_source *source);
+
+/* Write the page into buf, which holds page_bytes() bytes at an address divisible by 8. */
+void page_build(const struct page_source *source, struct page *buf);
+
+/* 0 when every offset and count lies inside the bytes given, and magic, size and (if asked for)
+ * checksum hold; -EINVAL otherwise. Reads nothing outside [page, page + bytes). */
+int page_check(const struct page *page, size_t bytes, bool with_checksum);
+
+static inline const char *page_at(const struct page *page, uint32_t offset)
+{
+    return (const char *)page + offset;
+}
+
+static inline const uint64_t *page_tags(const struct page *page)
+{
+    return (const uint64_t *)page_at(page, page->tags_offset);
+}
+
+static inline bool page_has_key(const struct page *page, const char *key, size_t key_bytes)
+{
+    return page->key_bytes == key_bytes &&
+           __builtin_memcmp(page_at(page, page->key_offset), key, key_bytes) == 0;
+}
+
+#endif

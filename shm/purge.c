@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * purge.c - purges as generations. Shared by all processes; any of them may purge, several at
+ * once, and none waits for another.
+ *
+ * The words. `epoch` counts purges. What a purge covers has a word (all, one of the URL words, one
+ * of the tag words, the epoch of a prefix): a page is invalid when such a word is above the page's
+ * own epoch, which is the one its render noted before it began.
+ *
+ *   purger  P1 e = load epoch (acquire)             reader  R1 load epoch (acquire)
+ *           P2 covering word = max(word, e + 1)             R2 load covering words (relaxed)
+ *           P3 fetch_add epoch by 1 (acq_rel)
+ *
+ * A render that began before the purge: it noted an epoch <= e, as the counter only grows and
+ *   P1 comes later; the word is >= e + 1, so its page is invalid for good, however late it ends.
+ * Hot caches: P3 makes the epoch differ from every value seen before it, so a hot cache asks
+ *   again; R1 reads P3 or a later P3 of its release sequence, so R2 sees P2.
+ *   (A page's own epoch as the ticket, stored after a later ticket became visible, would leave the
+ *   visible epoch as it was, and hot caches would not notice: hence e + 1 and an increment each.)
+ * A render that began after the purge returned noted an epoch >= e + 1: its page is valid. One
+ *   that began between P1 and P3 is purged or not; both are right.
+ * Crash after P2: the purge never returned, and may or may not hold.
+ *
+ * Collisions. 64 Ki words each for URLs and tags: a purge hits, beside its own, each page that is
+ * older than itself with probability 1/65536: 15 of a million. Words never need clearing, as
+ * newer pages are valid under any old word. 1 MiB in all, whatever the number of pages.
+ *
+ * Prefixes need their text. The last 64 are kept in entries, each behind a version (odd: being
+ * written); when one is overwritten, its epoch goes to `floor`, and pages older than the floor are
+ * refused: too many, never too few. A prefix purged again raises its entry's epoch and takes no new
+ * one, so a site that purges the same prefixes all day never moves the floor.
+ *
+ *   purger  W1 version v -> v + 1, odd (CAS, acq_rel)   reader  R1 load version (acquire)
+ *           W2 floor = max(floor, entry epoch)                  R2 load epoch: below or equal to
+ *           W3 entry epoch = max(entry epoch, e + 1)               the page's: does not cover it
+ *           W4 fence(release)                                   R3 compare text (relaxed words)
+ *           W5 text (relaxed)                                   R4 fence(acquire)
+ *           W6 version = v + 2 (release)                        R5 load version (relaxed)
+ *                                                               R6 after all entries: load floor
+ * In doubt (odd at R1, changed at R5): the reader takes the text as matching, so the page is
+ *   refused when the entry's epoch is above its own. The entry's epoch only grows, so it is never
+ *   below that of the text being overwritten. W4 and R4 pair: text newer than R1's version shows
+ *   at R5.
+ * An old text gone at R1 (even, newer): W6/R1 pair, so R6 sees W2.
+ * Raising an entry again: max on its epoch, then CAS(version, v, v) (acq_rel). If it succeeds, a
+ *   later W1 reads from it, so W2 sees the raise; if it fails, another entry is used.
+ * Crash between W1 and W6: the entry stays odd: its text counts as matching whatever is asked, but
+ *   its epoch stands still, so only pages older than the crash are refused, once. Writers pass it
+ *   by; when all 64 have gone so, prefix purges become purges of everything.
+ */
+#include "shm/purge.h"
+
+#include "shm/region_map.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#define PURGE_WORDS 65536u
+#define PURGE_PREFIXES 64u
+#define PREFIX_WORDS (PURGE_PREFIX_BYTES_MAX / sizeof(uint64_t))
+
+/* Lines are written by whoever purges. */
+struct purge_prefix {
+    alignas(CACHE_LINE_BYTES) _Atomic uint64_t version;
+    _Atomic uint64_t epoch; /* 0: never used */
+    _Atomic uint64_t bytes;
+    _Atomic uint64_t text[PREFIX_WORDS]; /* zeroes behind the end */
+};
+static_assert(PURGE_PREFIX_BYTES_MAX % sizeof(uint64_t) == 0, "text is whole words");
+static_assert(sizeof(struct purge_prefix) == 1024, "in shared memory");
+
+struct purge {
+    /* read at each hit, written by each purge */
+    alignas(CACHE_LINE_BYTES) _Atomic uint64_t epoch;
+    _Atomic uint64_t all;
+    _Atomic uint64_t floor;
+    /* written by prefix purges only */
+    alignas(CACHE_LINE_BYTES) _Atomic uint64_t cursor;
+    struct purge_prefix prefix[PURGE_PREFIXES];
+    _Atomic uint64_t url[PURGE_WORDS];
+    _Atomic uint64_t tag[PURGE_WORDS];
+};
+static_assert(offsetof(struct purge, cursor) == 64, "in shared memory");
+static_assert(offsetof(struct purge, prefix) == 128, "in shared memory");
+static_assert(offsetof(struct purge, url) == 128 + 64 * 1024, "in shared memory");
+
+size_t purge_section_bytes(void)
+{
+    return sizeof(struct purge);
+}
+
+void purge_init(struct purge *purge)
+{
+    /* Words are 0, "never purged": a page of epoch 0 is valid under them, the first purge is 2. */
+    atomic_store_explicit(&purge->epoch, 1, memory_order_relaxed);
+}
+
+struct purge *purge_of(const struct region *region)
+{
+    return region_at(region, REGION_PURGE);
+}
+
+uint64_t purge_epoch(const struct purge *purge)
+{
+    return atomic_load_explicit(&purge->epoch, memory_order_acquire); /* R1, pairs P3 */
+}
+
+uint64_t purge_url_hash(const char *url, size_t url_bytes)
+{
+    return XXH3_64bits(url, url_bytes);
+}
+
+uint64_t purge_tag_hash(const char *tag, size_t tag_bytes)
+{
+    return XXH3_64bits(tag, tag_bytes);
+}
+
+/* The high half: the low bits choose places in the index, and differ less among neighbours there.
+ */
+static size_t word_of(uint64_t hash)
+{
+    return (size_t)(hash >> 32) % PURGE_WORDS;
+}
+
+static void raise_to(_Atomic uint64_t *word, uint64_t value)
+{
+    uint64_t now = atomic_load_explicit(word, memory_order_relaxed);
+
+    while (now < value && !atomic_compare_exchange_weak_explicit(
+                              word, &now, value, memory_order_relaxed, memory_order_relaxed))
+        continue;
+}
+
+/* P1: what the covering word must reach. */
+static uint64_t covering_epoch(const struct purge *purge)
+{
+    return purge_epoch(purge) + 1;
+}
+
+static void announce(struct purge *purge)
+{
+    /* P3: release pairs with R1 in purge_epoch(); acquire keeps the release sequence in order */
+    (void)atomic_fetch_add_explicit(&purge->epoch, 1, memory_order_acq_rel);
+}
+
+void purge_url(struct purge *purge, const char *url, size_t url_bytes)
+{
+    raise_to(&purge->url[word_of(purge_url_hash(url, url_bytes))], covering_epoch(purge));
+    announce(purge);
+}
+
+void purge_tag(struct purge *purge, const char *tag, size_t tag_bytes)
+{
+    raise_to(&purge->tag[word_of(purge_tag_hash(tag, tag_bytes))], covering_epoch(purge));
+    announce(purge);
+}
+
+void purge_all(struct purge *purge)
+{
+    raise_to(&purge->all, covering_epoch(purge));
+    announce(purge);
+}
+
+/* The i-th word of a text, zeroes behind its end. */
+static uint64_t text_word(const char *text, size_t bytes, size_t i)
+{
+    size_t at = i * sizeof(uint64_t);
+    size_t rest = bytes - at;
+    uint64_t word = 0;
+
+    memcpy(&word, text + at, rest < sizeof word ? rest : sizeof word);
+    return word;
+}
+
+static size_t text_words(size_t bytes)
+{
+    return (bytes + sizeof(uint64_t) - 1) / sizeof(uint64_t);
+}
+
+/* Is the entry's text the beginning of the path? Racy (R3): the caller looks at the version again.
+ */
+static bool text_begins(const struct purge_prefix *entry, const char *path, size_t path_bytes)
+{
+    size_t bytes = atomic_load_explicit(&entry->bytes, memory_order_relaxed);
+
+    if (bytes > path_bytes || bytes > PURGE_PREFIX_BYTES_MAX)
+        return false;
+    for (size_t i = 0; i < text_words(bytes); i++) {
+        if (atomic_load_explicit(&entry->text[i], memory_order_relaxed) !=
+            text_word(path, bytes, i))
+            return false;
+    }
+    return true;
+}
+
+/* Does the entry cover a page of this path and epoch? In doubt it does. */
+static bool prefix_covers(const struct purge_prefix *entry, const char *path, size_t path_bytes,
+                          uint64_t page_epoch)
+{
+    uint64_t before = atomic_load_explicit(&entry->version, memory_order_acquire); /* R1, W6 */
+    bool begins;
+
+    if (atomic_load_explicit(&entry->epoch, memory_order_relaxed) <= page_epoch) /* R2 */
+        return false;
+    if (before % 2 != 0)
+        return true;
+    begins = text_begins(entry, path, path_bytes); /* R3 */
+    atomic_thread_fence(memory_order_acquire);     /* R4, pairs W4 */
+    return begins || atomic_load_explicit(&entry->version, memory_order_relaxed) != before; /* R5 */
+}
+
+bool purge_page_valid(const struct purge *purge, const struct page *page)
+{
+    const uint64_t *tags = page_tags(page);
+    uint64_t epoch = page->epoch;
+
+    /* acquire: pairs with P3; nothing was purged since it was rendered, the common case */
+    if (purge_epoch(purge) == epoch)
+        return true;
+    if (atomic_load_explicit(&purge->all, memory_order_relaxed) > epoch ||
+        atomic_load_explicit(&purge->url[word_of(page->path_hash)], memory_order_relaxed) > epoch)
+        return false;
+    for (size_t i = 0; i < page->tag_count; i++) {
+        if (atomic_load_explicit(&purge->tag[word_of(tags[i])], memory_order_relaxed) > epoch)
+            return false;
+    }
+    for (size_t i = 0; i < PURGE_PREFIXES; i++) {
+        if (prefix_covers(&purge->prefix[i], page_at(page, page->path_offset), page->path_bytes,
+                          epoch))
+            return false;
+    }
+    return atomic_load_explicit(&purge->floor, memory_order_relaxed) <= epoch; /* R6 */
+}
+
+/* Raise the epoch of the entry that has this text already. False: there is none to be had. */
+static bool raise_entry(struct purge *purge, const char *prefix, size_t bytes, uint64_t epoch)
+{
+    for (size_t i = 0; i < PURGE_PREFIXES; i++) {
+        struct purge_prefix *entry = &purge->prefix[i];
+        uint64_t version = atomic_load_explicit(&entry->version, memory_order_acquire); /* W6 */
+
+        if (version % 2 != 0 || atomic_load_explicit(&entry->epoch, memory_order_relaxed) == 0 ||
+            atomic_load_explicit(&entry->bytes, memory_order_relaxed) != bytes ||
+            !text_begins(entry, prefix, bytes))
+            continue;
+        raise_to(&entry->epoch, epoch);
+        /* acq_rel: a later W1 reads from this, so its W2 sees the epoch just raised; that it
+         * succeeds also says that the text compared above was this one's */
+        return atomic_compare_exchange_strong_explicit(&entry->version, &version, version,
+                                                       memory_order_acq_rel, memory_order_acquire);
+    }
+    return false;
+}
+
+static bool write_entry(struct purge *purge, struct purge_prefix *entry, const char *prefix,
+                        size_t bytes, uint64_t epoch)
+{
+    uint64_t version = atomic_load_explicit(&entry->version, memory_order_relaxed);
+
+    if (version % 2 != 0 ||
+        !atomic_compare_exchange_strong_explicit(&entry->version, &version, version + 1,
+                                                 memory_order_acq_rel, /* W1 */
+                                                 memory_order_relaxed))
+        return false;
+    raise_to(&purge->floor, atomic_load_explicit(&entry->epoch, memory_order_relaxed)); /* W2 */
+    raise_to(&entry->epoch, epoch);                                                     /* W3 */
+    atomic_thread_fence(memory_order_release);                                          /* W4 */
+    atomic_store_explicit(&entry->bytes, bytes, memory_order_relaxed);                  /* W5 */
+    for (size_t i = 0; i < text_words(bytes); i++)
+        atomic_store_explicit(&entry->text[i], text_word(prefix, bytes, i), memory_order_relaxed);
+    atomic_store_explicit(&entry->version, version + 2, memory_order_release); /* W6, pairs R1 */
+    return true;
+}
+
+int purge_prefix(struct purge *purge, const char *prefix, size_t prefix_bytes)
+{
+    uint64_t epoch = covering_epoch(purge);
+    bool done;
+
+    if (prefix_bytes > PURGE_PREFIX_BYTES_MAX)
+        return -ENAMETOOLONG;
+    done = raise_entry(purge, prefix, prefix_bytes, epoch);
+    for (size_t i = 0; i < PURGE_PREFIXES && !done; i++) {
+        uint64_t cursor = atomic_fetch_add_explicit(&purge->cursor, 1, memory_order_relaxed);
+
+        done = write_entry(purge, &purge->prefix[cursor % PURGE_PREFIXES], prefix, prefix_bytes,
+                           epoch);
+    }
+    if (!done) /* every entry is being written or was left so by the dead */
+        raise_to(&purge->all, epoch);
+    announce(purge);
+    return 0;
+}

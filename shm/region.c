@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * region.c - makes the shared mapping and says where its sections stand. Knows how large each
+ * section is, not what is in it. A memfd: nothing to name, nothing left behind when all
+ * processes are gone.
+ */
+#include "shm/region.h"
+
+#include "shm/index.h"
+#include "shm/log.h"
+#include "shm/peers.h"
+#include "shm/region_map.h"
+#include "shm/ring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define PAGE_ALIGN_BYTES ((uint64_t)4096)
+#define COLD_BYTES_MIN MIB
+#define SEGMENT_BYTES_MIN ((uint32_t)(16 * KIB))
+#define SEGMENT_BYTES_MAX ((uint32_t)(256 * KIB))
+/* A page may take a quarter of the ring: a run must be found although other workers' open
+ * segments stand in the way, and one page must not empty the cache. */
+#define OBJECT_SHARE_MAX 4
+/* One slot for each 512 bytes of budget: no page is smaller than 320, most are kilobytes, so
+ * the index stays below half full; it costs 1.6 % on top of the budget. */
+#define BYTES_PER_SLOT 512
+
+static uint64_t align_up(uint64_t bytes, uint64_t to)
+{
+    return (bytes + to - 1) / to * to;
+}
+
+static uint32_t segment_bytes_for(uint64_t cold_bytes)
+{
+    uint32_t bytes = SEGMENT_BYTES_MIN;
+
+    while (bytes < SEGMENT_BYTES_MAX && (uint64_t)bytes * 2 <= cold_bytes / 64)
+        bytes *= 2;
+    return bytes;
+}
+
+static uint64_t slots_for(uint64_t cold_bytes)
+{
+    uint64_t slots = INDEX_PROBES;
+
+    while (slots < cold_bytes / BYTES_PER_SLOT)
+        slots *= 2;
+    return slots;
+}
+
+/* The header of a region of these sizes. Sections in the order of the byte map. */
+static void lay_out(struct region_header *header, const struct region_sizes *sizes)
+{
+    uint32_t segment_bytes = segment_bytes_for(sizes->cold_bytes);
+    uint64_t segments = sizes->cold_bytes / segment_bytes;
+    uint64_t object_max = segments * segment_bytes / OBJECT_SHARE_MAX;
+    uint64_t slots = slots_for(sizes->cold_bytes);
+    uint64_t section_bytes[REGION_SECTIONS] = {
+        [REGION_PEERS] = REGION_PEERS_MAX * sizeof(struct peer),
+        [REGION_STATS] = stats_section_bytes(),
+        [REGION_PURGE] = purge_section_bytes(),
+        [REGION_INDEX] = slots * sizeof(uint64_t),
+        [REGION_RING] = ring_table_bytes((uint32_t)segments),
+        [REGION_SEGMENTS] = segments * segment_bytes,
+    };
+    uint64_t offset = align_up(sizeof *header, PAGE_ALIGN_BYTES);
+
+    *header = (struct region_header){
+        .magic = REGION_MAGIC,
+        .version = REGION_VERSION,
+        .header_bytes = sizeof *header,
+        .cold_bytes = sizes->cold_bytes,
+        .max_object_bytes =
+            sizes->max_object_bytes < object_max ? sizes->max_object_bytes : object_max,
+        .slots = slots,
+        .segments = (uint32_t)segments,
+        .segment_bytes = segment_bytes,
+    };
+    if (header->max_object_bytes > UINT32_MAX)
+        header->max_object_bytes = UINT32_MAX;
+    for (int i = 0; i < REGION_SECTIONS; i++) {
+        header->section_offset[i] = offset;
+        offset = align_up(offset + section_bytes[i], PAGE_ALIGN_BYTES);
+    }
+    header->bytes = offset;
+}
+
+/*
+ * Memory that could be had now; UINT64_MAX when the kernel does not say. A memfd knows no limit:
+ * without this look a budget beyond the memory ends with the OOM killer, an hour later.
+ */
+static uint64_t available_bytes(void)
+{
+    FILE *file = fopen("/proc/meminfo", "re");
+    char line[128];
+    unsigned long long kib;
+    uint64_t available = UINT64_MAX;
+
+    if (file == NULL)
+        return available;
+    while (available == UINT64_MAX && fgets(line, sizeof line, file) != NULL) {
+        if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
+            available = kib * KIB;
+    }
+    (void)fclose(file);
+    return available;
+}
+
+/*
+ * A zeroed, shared mapping, backed up to `backed_bytes`: what every process touches without asking.
+ * Segments are backed one by one when first opened (ring_claim()): backing 256 MiB at once takes
+ * 140 ms, more than a whole start may. The descriptor is not kept: the mapping holds the memory.
+ */
+static int map_memory(uint64_t bytes, uint64_t backed_bytes, void **ret_base)
+{
+    autofd int fd = memfd_create("ssrd", MFD_CLOEXEC);
+    void *base;
+    int rc;
+
+    if (fd < 0)
+        return -errno;
+    if (ftruncate(fd, (off_t)bytes) != 0)
+        return -errno;
+    do {
+        rc = fallocate(fd, 0, 0, (off_t)backed_bytes) != 0 ? errno : 0;
+    } while (rc == EINTR);
+    if (rc != 0)
+        return -rc;
+    base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (base == MAP_FAILED)
+        return -errno;
+    *ret_base = base;
+    return 0;
+}
+
+int region_create(const struct region_sizes *sizes, struct region **ret_region)
+{
+    struct region_header header;
+    struct region *region;
+    uint32_t level = LOG_INFO;
+    void *base = NULL;
+    int rc;
+
+    if (sizes->cold_bytes < COLD_BYTES_MIN || sizes->cold_bytes > RING_BYTES_MAX ||
+        sizes->max_object_bytes == 0)
+        return -EINVAL;
+    lay_out(&header, sizes);
+    if (header.bytes > available_bytes())
+        return -ENOSPC;
+    region = calloc(1, sizeof *region);
+    if (region == NULL)
+        return -ENOMEM;
+    rc = map_memory(header.bytes, header.section_offset[REGION_SEGMENTS], &base);
+    if (base == NULL) {
+        free(region);
+        return rc;
+    }
+    header.wall_start_ms = wall_ms();
+    header.mono_start_ms = mono_ms();
+    memcpy(header.log_level, &level, sizeof level);
+    memcpy(base, &header, sizeof header);
+    region->header = base;
+    region->bytes = header.bytes;
+    purge_init(region_at(region, REGION_PURGE));
+    ring_init(region_at(region, REGION_RING), header.segments);
+    *ret_region = region;
+    return 0;
+}
+
+void region_close(struct region *region)
+{
+    if (region == NULL)
+        return;
+    (void)munmap(region->header, region->bytes);
+    free(region);
+}
+
+uint64_t region_now_ms(const struct region *region)
+{
+    return region->header->wall_start_ms + (mono_ms() - region->header->mono_start_ms);
+}
+
+struct log_shared *region_log_level(const struct region *region)
+{
+    return (struct log_shared *)region->header->log_level;
+}
+
+bool region_stopping(const struct region *region)
+{
+    return atomic_load_explicit(&region->header->stopping, memory_order_relaxed) != 0;
+}
+
+void region_ask_reload(struct region *region)
+{
+    (void)atomic_fetch_add_explicit(&region->header->reloads_asked, 1, memory_order_relaxed);
+}
+
+uint32_t region_reloads_asked(const struct region *region)
+{
+    return atomic_load_explicit(&region->header->reloads_asked, memory_order_relaxed);
+}
+
+void region_set_stopping(struct region *region)
+{
+    atomic_store_explicit(&region->header->stopping, 1, memory_order_relaxed);
+}

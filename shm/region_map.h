@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * region_map.h - the byte map of the region, for the files of shm/ that live in it (and their
+ * tests); everybody else goes through region.h. Shared by two processes, or by one and a file.
+ *
+ *   header    struct region_header, one page
+ *   peers     struct peer[REGION_PEERS_MAX]
+ *   stats     struct stats_table: a row a peer, the departed row, the master's row
+ *   purge     struct purge
+ *   index     _Atomic uint64_t[slots]
+ *   ring      struct ring_table: the hand, then a struct ring_segment for each segment
+ *   segments  segments * segment_bytes: the only section that counts against cache.cold
+ *
+ * Each section starts on a page. The header is written by the master before the first fork and
+ * then only read, but for its two words on lines of their own.
+ */
+#ifndef SSRD_SHM_REGION_MAP_H
+#define SSRD_SHM_REGION_MAP_H
+
+#include "shm/region.h"
+
+#include <stdatomic.h>
+
+enum region_section {
+    REGION_PEERS,
+    REGION_STATS,
+    REGION_PURGE,
+    REGION_INDEX,
+    REGION_RING,
+    REGION_SEGMENTS,
+    REGION_SECTIONS,
+};
+
+struct region_header {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t header_bytes;
+    uint64_t bytes; /* the whole region */
+    uint64_t cold_bytes;
+    uint64_t max_object_bytes; /* as bounded by region_create() */
+    uint64_t slots;            /* of the index; a power of two */
+    uint32_t segments;
+    uint32_t segment_bytes; /* a power of two */
+    uint64_t wall_start_ms; /* the two clocks at one moment: region_now_ms() */
+    uint64_t mono_start_ms;
+    uint64_t section_offset[REGION_SECTIONS];
+
+    /* written by the master only */
+    alignas(CACHE_LINE_BYTES) _Atomic uint32_t stopping;
+
+    /* written by workers: reloads asked for over the admin listener, ever */
+    alignas(CACHE_LINE_BYTES) _Atomic uint32_t reloads_asked;
+
+    /* struct log_shared: written by whoever sets the level */
+    alignas(CACHE_LINE_BYTES) unsigned char log_level[CACHE_LINE_BYTES];
+};
+static_assert(offsetof(struct region_header, section_offset) == 72, "in shared memory");
+static_assert(offsetof(struct region_header, stopping) == 128, "in shared memory");
+static_assert(sizeof(struct region_header) == 320, "in shared memory");
+
+struct region {
+    struct region_header *header; /* also the mapping's address */
+    size_t bytes;
+};
+
+static inline void *region_at(const struct region *region, enum region_section section)
+{
+    return (unsigned char *)region->header + region->header->section_offset[section];
+}
+
+/* What region_create() asks of the sections' owners. The memory given to init is zero. */
+size_t stats_section_bytes(void);
+size_t purge_section_bytes(void);
+struct purge;
+void purge_init(struct purge *purge);
+
+#endif

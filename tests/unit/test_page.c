@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* test_page.c - pages as bytes: what is built can be read, what was damaged is refused. */
+#include "tests/unit/sample_page.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct page *two_tags(void)
+{
+    static const uint64_t tags[] = {11, 22};
+
+    return sample_page(&(struct sample){
+        .path = "/shop?item=1", .letter = 'a', .body_bytes = 1001, .tags = tags, .tag_count = 2});
+}
+
+static void built_page_passes_its_check(void **state)
+{
+    autofree struct page *page = two_tags();
+
+    assert_int_equal(page_check(page, page->bytes, true), 0);
+    assert_int_equal(page->bytes % 8, 0);
+}
+
+static void built_page_holds_what_went_in(void **state)
+{
+    autofree struct page *page = two_tags();
+    const struct page_variant *variant = &page->variant[PAGE_IDENTITY];
+
+    assert_true(page_has_key(page, "/shop?item=1", 12));
+    assert_false(page_has_key(page, "/shop?item=2", 12));
+    assert_memory_equal(page_at(page, page->path_offset), "/shop?item=1", page->path_bytes);
+    assert_int_equal(page_tags(page)[0], 11);
+    assert_int_equal(page_tags(page)[1], 22);
+    assert_memory_equal(page_at(page, variant->head_offset), "HTTP/1.1 200 OK\r\n", 17);
+    assert_int_equal(variant->body_bytes, 1001);
+    assert_true(sample_is(page, 'a'));
+    assert_memory_equal(variant->etag, "\"0123456789abcdef\"", 18);
+    assert_int_equal(page->variant[PAGE_BR].head_offset, 0);
+}
+
+static void path_may_be_the_middle_of_the_key(void **state)
+{
+    struct page_source source = {.key = {"GET /a x", 8}, .path_offset_in_key = 4, .path_bytes = 2};
+    union {
+        struct page page;
+        char room[1024];
+    } buf;
+
+    assert_in_range(page_bytes(&source), sizeof(struct page), sizeof buf);
+    page_build(&source, &buf.page);
+    assert_int_equal(page_check(&buf.page, page_bytes(&source), true), 0);
+    assert_memory_equal(page_at(&buf.page, buf.page.path_offset), "/a", 2);
+}
+
+static void equal_sources_give_equal_bytes(void **state)
+{
+    autofree struct page *one = two_tags();
+    autofree struct page *two = two_tags();
+
+    assert_int_equal(one->bytes, two->bytes);
+    assert_memory_equal(one, two, one->bytes);
+}
+
+static void source_out_of_bounds_has_no_size(void **state)
+{
+    struct page_source source = {.key = {"k", 1}, .path_bytes = 1};
+    char key[1] = "k";
+
+    assert_int_not_equal(page_bytes(&source), 0);
+    source.tag_count = PAGE_TAGS_MAX + 1;
+    assert_int_equal(page_bytes(&source), 0);
+    source.tag_count = 0;
+    source.path_offset_in_key = 1;
+    assert_int_equal(page_bytes(&source), 0);
+    source.path_offset_in_key = 0;
+    source.key = (struct span){key, PAGE_KEY_BYTES_MAX + 1};
+    assert_int_equal(page_bytes(&source), 0);
+    source.key.bytes = 1;
+    source.variant[PAGE_BR].head = (struct span){key, 1};
+    source.variant[PAGE_BR].body = (struct span){key, UINT32_MAX};
+    assert_int_equal(page_bytes(&source), 0);
+}
+
+static void page_cut_short_is_refused_at_every_length(void **state)
+{
+    autofree struct page *page = two_tags();
+
+    for (size_t bytes = 0; bytes < page->bytes; bytes++) {
+        autofree struct page *cut = malloc(bytes + 1); /* exact, so that ASan sees a read behind */
+
+        memcpy(cut, page, bytes);
+        assert_int_equal(page_check(cut, bytes, true), -EINVAL);
+    }
+}
+
+static void flipped_bit_anywhere_fails_the_check(void **state)
+{
+    autofree struct page *page = two_tags();
+
+    for (size_t bit = 0, bits = (size_t)page->bytes * 8; bit < bits; bit++) {
+        ((unsigned char *)page)[bit / 8] ^= (unsigned char)(1u << bit % 8);
+        assert_int_equal(page_check(page, bits / 8, true), -EINVAL);
+        ((unsigned char *)page)[bit / 8] ^= (unsigned char)(1u << bit % 8);
+    }
+}
+
+/* Whatever the struct says, a page that passes the check can be read through its offsets. */
+static void damaged_struct_never_leads_outside(void **state)
+{
+    autofree struct page *page = two_tags();
+    size_t bytes = page->bytes;
+    uint64_t sum = 0;
+
+    for (size_t bit = 0; bit < sizeof *page * 8; bit++) {
+        ((unsigned char *)page)[bit / 8] ^= (unsigned char)(1u << bit % 8);
+        if (page_check(page, bytes, false) == 0) {
+            for (uint32_t i = 0; i < page->key_bytes; i++)
+                sum += (unsigned char)page_at(page, page->key_offset)[i];
+            for (int i = 0; i < page->tag_count; i++)
+                sum += page_tags(page)[i];
+            for (int v = 0; v < PAGE_ENCODINGS; v++) {
+                for (uint32_t i = 0;
+                     page->variant[v].head_offset && i < page->variant[v].body_bytes; i++)
+                    sum += (unsigned char)page_at(page, page->variant[v].body_offset)[i];
+            }
+        }
+        ((unsigned char *)page)[bit / 8] ^= (unsigned char)(1u << bit % 8);
+    }
+    assert_int_not_equal(sum, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(built_page_passes_its_check),
+        cmocka_unit_test(built_page_holds_what_went_in),
+        cmocka_unit_test(path_may_be_the_middle_of_the_key),
+        cmocka_unit_test(equal_sources_give_equal_bytes),
+        cmocka_unit_test(source_out_of_bounds_has_no_size),
+        cmocka_unit_test(page_cut_short_is_refused_at_every_length),
+        cmocka_unit_test(flipped_bit_anywhere_fails_the_check),
+        cmocka_unit_test(damaged_struct_never_leads_outside),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
