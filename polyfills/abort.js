@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// DOM Standard, section 3, aborting.
+'use strict';
+{
+    const MAKE = Symbol('make');
+    const setTimer = native.setTimeout;
+    let abort;
+
+    class AbortSignal extends EventTarget {
+        #aborted = false;
+        #reason = undefined;
+        constructor(key) {
+            if (key !== MAKE)
+                throw new TypeError('Illegal constructor');
+            super();
+        }
+        get aborted() { return this.#aborted; }
+        get reason() { return this.#reason; }
+        throwIfAborted() {
+            if (this.#aborted)
+                throw this.#reason;
+        }
+        static {
+            abort = (signal, reason = new DOMException('This operation was aborted', 'AbortError')) => {
+                if (signal.#aborted)
+                    return;
+                signal.#aborted = true;
+                signal.#reason = reason;
+                native.fire(signal, () => new Event('abort'));
+            };
+        }
+        static abort(reason) {
+            const signal = new AbortSignal(MAKE);
+            abort(signal, reason);
+            return signal;
+        }
+        static timeout(milliseconds) {
+            const signal = new AbortSignal(MAKE);
+            setTimer(() => abort(signal, new DOMException('The operation timed out', 'TimeoutError')),
+                milliseconds);
+            return signal;
+        }
+        static any(signals) {
+            const signal = new AbortSignal(MAKE);
+            for (const source of signals) {
+                if (source.aborted) {
+                    abort(signal, source.reason);
+                    break;
+                }
+                source.addEventListener('abort', () => abort(signal, source.reason), { once: true });
+            }
+            return signal;
+        }
+    }
+    native.tag(AbortSignal, 'AbortSignal');
+    native.handler(AbortSignal, 'abort');
+
+    class AbortController {
+        #signal = new AbortSignal(MAKE);
+        get signal() { return this.#signal; }
+        abort(reason) { abort(this.#signal, reason); }
+    }
+    native.tag(AbortController, 'AbortController');
+    native.newSignal = () => new AbortSignal(MAKE);
+    native.define('AbortSignal', AbortSignal);
+    native.define('AbortController', AbortController);
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// Encoding Standard, sections 7.2 to 7.4: UTF-8 only, the work is native. Other labels are refused.
+'use strict';
+{
+    const { utf8Encode, utf8EncodeInto, utf8Decode, utf8OpenTail } = native;
+    const labels = new Set(['utf-8', 'utf8', 'unicode-1-1-utf-8', 'unicode11utf8', 'unicode20utf8',
+        'x-unicode20utf8']);
+    const EMPTY = new Uint8Array(0);
+    const UNITS = 4294967296;
+
+    class TextEncoder {
+        get encoding() { return 'utf-8'; }
+        encode(input = '') {
+            const bytes = utf8Encode(String(input));
+            if (bytes === undefined)
+                throw new RangeError('Array buffer allocation failed');
+            return bytes;
+        }
+        encodeInto(source, destination) {
+            if (!(destination instanceof Uint8Array))
+                throw new TypeError('encodeInto needs a Uint8Array');
+            const both = utf8EncodeInto(String(source), destination);
+            return { read: Math.floor(both / UNITS), written: both % UNITS };
+        }
+    }
+    native.tag(TextEncoder, 'TextEncoder');
+
+    function view(input) {
+        if (input === undefined)
+            return EMPTY;
+        if (input instanceof Uint8Array)
+            return input;
+        if (ArrayBuffer.isView(input))
+            return new Uint8Array(input.buffer, input.byteOffset, input.byteLength);
+        if (Object.prototype.toString.call(input).endsWith('ArrayBuffer]'))
+            return new Uint8Array(input);
+        throw new TypeError('decode needs an ArrayBuffer or a view of one');
+    }
+
+    class TextDecoder {
+        #fatal;
+        #ignoreBOM;
+        #held = EMPTY; // bytes of a character that the last chunk cut off
+        #begun = false; // a byte order mark counts at the start of the stream only
+        constructor(label = 'utf-8', options = {}) {
+            if (!labels.has(String(label).trim().toLowerCase()))
+                throw new RangeError('The encoding "' + label + '" is not available: only utf-8 is');
+            this.#fatal = Boolean(options?.fatal);
+            this.#ignoreBOM = Boolean(options?.ignoreBOM);
+        }
+        get encoding() { return 'utf-8'; }
+        get fatal() { return this.#fatal; }
+        get ignoreBOM() { return this.#ignoreBOM; }
+        decode(input, options) {
+            let bytes = view(input);
+            const stream = Boolean(options?.stream);
+            if (this.#held.length !== 0) {
+                const joined = new Uint8Array(this.#held.length + bytes.length);
+                joined.set(this.#held);
+                joined.set(bytes, this.#held.length);
+                bytes = joined;
+                this.#held = EMPTY;
+            }
+            if (stream) {
+                const tail = utf8OpenTail(bytes);
+                if (tail !== 0) {
+                    this.#held = bytes.slice(bytes.length - tail);
+                    bytes = bytes.subarray(0, bytes.length - tail);
+                }
+            }
+            const keepBOM = this.#ignoreBOM || this.#begun;
+            this.#begun = stream && (this.#begun || bytes.length !== 0);
+            const text = utf8Decode(bytes, this.#fatal, keepBOM);
+            if (text === undefined) {
+                this.#held = EMPTY;
+                this.#begun = false;
+                throw new TypeError('The encoded data was not valid UTF-8');
+            }
+            return text;
+        }
+    }
+    native.tag(TextDecoder, 'TextDecoder');
+    native.define('TextEncoder', TextEncoder);
+    native.define('TextDecoder', TextDecoder);
+}

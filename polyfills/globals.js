@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// The names of the global object itself (HTML, section 10.3), and native.define() for all others: every
+// global is writable and configurable, because libraries set their own.
+'use strict';
+native.define = (name, value) => Object.defineProperty(globalThis, name,
+    { value, writable: true, configurable: true, enumerable: false });
+native.tag = (constructor, name) => Object.defineProperty(constructor.prototype, Symbol.toStringTag,
+    { value: name, configurable: true });
+
+native.define('self', globalThis);
+
+// HTML, section 10.3.3, "NavigatorID": enough for libraries that ask where they are.
+class Navigator {
+    get userAgent() { return 'ssrd'; }
+}
+native.tag(Navigator, 'Navigator');
+native.define('navigator', new Navigator());

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+// Not a standard: the door between C and the bundle. It calls the bundle's function, brings what that
+// returned into one flat array (worker/js_result.cc checks the values), and says what is wrong
+// with a bundle that has no such function.
+'use strict';
+{
+    const { apply, ownKeys } = Reflect;
+    const NativePromise = Promise;
+    const globalEval = eval;
+    const { request, responseState, flatHeaders, consume } = native;
+    const GlobalHeaders = Headers;
+    const before = new Set(ownKeys(globalThis));
+
+    // An Error whose text is the message alone.
+    const refusal = (message) => Object.defineProperty(new TypeError(message), 'name', { value: '' });
+    const article = (value) => {
+        if (value === null || value === undefined)
+            return String(value);
+        const type = Array.isArray(value) ? 'array' : typeof value;
+        return (/^[aeiou]/.test(type) ? 'an ' : 'a ') + type;
+    };
+    let wanted = 'renderPage';
+
+    // Thenables become promises; C looks at nothing else.
+    const settle = (result) => typeof result === 'object' && result !== null &&
+        !(result instanceof NativePromise) && typeof result.then === 'function'
+        ? NativePromise.resolve(result) : result;
+
+    const bind = (fn, self) => self === globalThis
+        ? (serial, url, data) => settle(fn(url, data === undefined ? {} : data, request(serial)))
+        : (serial, url, data) => settle(apply(fn, self, [url, data === undefined ? {} : data, request(serial)]));
+
+    function headerList(headers) {
+        if (headers === undefined || headers === null)
+            return [];
+        if (headers instanceof GlobalHeaders)
+            return flatHeaders(headers);
+        if (typeof headers !== 'object')
+            throw refusal('headers must be an object, pairs or Headers, not ' + article(headers));
+        const pairs = typeof headers[Symbol.iterator] === 'function' ? [...headers] : Object.entries(headers);
+        const flat = [];
+        for (const pair of pairs) {
+            if (!Array.isArray(pair) || pair.length !== 2)
+                throw refusal('headers: each must be a pair of name and value');
+            const [name, value] = pair;
+            for (const one of Array.isArray(value) ? value : [value])
+                if (one !== undefined && one !== null)
+                    flat.push(String(name), String(one));
+        }
+        return flat;
+    }
+
+    function bodyOf(body) {
+        if (body === undefined || body === null || typeof body === 'string' || ArrayBuffer.isView(body) ||
+            body instanceof ArrayBuffer)
+            return body;
+        if (typeof body === 'object' && typeof body.getReader === 'function')
+            throw refusal(wanted + ' returned a ReadableStream as body: streams come later, return a string');
+        throw refusal('body must be a string or a Uint8Array, not ' + article(body));
+    }
+
+    // cache.vary has no place of its own: it is the header Vary.
+    function varyList(vary) {
+        if (vary === undefined)
+            return [];
+        const names = Array.isArray(vary) ? vary : [vary];
+        if (!names.every((name) => typeof name === 'string'))
+            throw refusal('cache.vary must be a string or strings');
+        return names.length === 0 ? [] : ['vary', names.join(', ')];
+    }
+
+    function pageOf(page) {
+        if (!['status', 'headers', 'body', 'cache'].some((key) => key in page))
+            throw refusal(wanted + ' returned an object without status, headers or body (it has: ' +
+                (Object.keys(page).slice(0, 10).join(', ') || 'nothing') +
+                '); return a string, an object {status, headers, body} or a Response');
+        const cache = page.cache ?? {};
+        if (typeof cache !== 'object')
+            throw refusal('cache must be an object, not ' + article(cache));
+        const tags = cache.tags ?? [];
+        if (!Array.isArray(tags))
+            throw refusal('cache.tags must be an array of strings, not ' + article(tags));
+        return [page.status ?? 200, bodyOf(page.body), Boolean(cache.private), cache.ttl, cache.swr, cache.sie,
+            [...headerList(page.headers), ...varyList(cache.vary)], tags];
+    }
+
+    // -> [status, body, private, ttl, swr, sie, [name, value, ...], [tag, ...]]
+    native.describe = (result) => {
+        const response = responseState(result);
+        if (response !== null)
+            return [response.status, consume(response), false, undefined, undefined, undefined,
+                flatHeaders(response.headers), []];
+        if (typeof result !== 'object' || result === null || Array.isArray(result))
+            throw refusal(wanted + ' returned ' + article(result) +
+                '; return a string, an object {status, headers, body} or a Response');
+        if (typeof result.getReader === 'function')
+            throw refusal(wanted + ' returned a ReadableStream: streams come later, return a string');
+        return pageOf(result);
+    };
+
+    function found() {
+        const names = ownKeys(globalThis).filter((key) => typeof key === 'string' && !before.has(key));
+        if (names.length === 0)
+            return 'it set no globals';
+        const list = names.slice(0, 20).map((name) => {
+            const own = Object.getOwnPropertyDescriptor(globalThis, name);
+            return name + ' (' + ('value' in own ? article(own.value) : 'an accessor') + ')';
+        });
+        return 'it set ' + list.join(', ') + (names.length > 20 ? ', ...' : '');
+    }
+
+    function missing(name, value) {
+        const what = value === undefined ? 'is not there' : 'is ' + article(value);
+        if (typeof globalThis.default?.fetch === 'function' || typeof globalThis.fetchHandler === 'function')
+            return 'this bundle has a fetch handler: fetch handlers are not available in this version yet; wanted: ' +
+                'globalThis.' + name + ' = (url, data, request) => html';
+        return 'globalThis.' + name + ' ' + what + ': ' + found() + '; wanted: globalThis.' + name +
+            ' = (url, data, request) => html (another name: bundle.function)';
+    }
+
+    // The function by its name, dots allowed; also one declared by const or let at the top of the script.
+    native.find = (name) => {
+        wanted = name;
+        let self = globalThis;
+        let value = globalThis;
+        for (const part of name.split('.')) {
+            self = value;
+            value = self === undefined || self === null ? undefined : self[part];
+        }
+        if (typeof value !== 'function' && /^[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*$/.test(name)) {
+            try {
+                const dot = name.lastIndexOf('.');
+                const declared = globalEval(name);
+                if (typeof declared === 'function') {
+                    value = declared;
+                    self = dot === -1 ? globalThis : globalEval(name.slice(0, dot));
+                }
+            } catch {
+                // not declared: found() tells what is there
+            }
+        }
+        if (typeof value !== 'function')
+            throw refusal(missing(name, value));
+        return bind(value, self);
+    };
+}

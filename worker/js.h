@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * js.h - the C edge of V8: everything the rest of ssrd knows of JavaScript. C that
+ * also compiles as C++. Implemented by worker/js_*.cc, the only files that see v8.h.
+ *
+ * Rules of the edge:
+ *  1. Opaque types, pointer and length; no text is NUL-terminated unless it says so.
+ *  2. No C++ or JavaScript exception crosses; each entry opens its own scopes and a TryCatch.
+ *  3. One isolate, one thread: every call but js_terminate() belongs to the thread that
+ *     made the struct js (in a worker: the one that forked).
+ *  4. JavaScript runs only inside js_load, js_render, js_run_timers. Nothing else enters it.
+ *  5. This header holds no _Atomic, includes nothing of shm/, and never logs: text goes to
+ *     the callbacks that the owner gave.
+ */
+#ifndef SSRD_WORKER_JS_H
+#define SSRD_WORKER_JS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct js; /* an isolate with its context, polyfills and, after js_load(), a bundle */
+
+/* An exception as people need it. All strings are NUL-terminated, never NULL, "" if unknown. */
+struct js_error {
+    char *message; /* "TypeError: x is not a function" */
+    char *file;
+    uint32_t line;   /* 1-based; 0: unknown */
+    uint32_t column; /* 1-based; 0: unknown */
+    char *source;    /* the source line it points to, cut to 200 characters */
+    char *stack;     /* as V8 writes it, with newlines */
+    char *hint;      /* what to do about a classic mistake */
+};
+void js_error_free(struct js_error *error); /* takes NULL */
+
+enum js_outcome {
+    JS_OK,
+    JS_ERROR,   /* threw, rejected, or returned what is not a page */
+    JS_TIMEOUT, /* ended by js_terminate() or js_cancel() */
+    JS_OOM,     /* met the heap limit */
+};
+
+enum js_console {
+    JS_CONSOLE_DEBUG,
+    JS_CONSOLE_LOG,
+    JS_CONSOLE_INFO,
+    JS_CONSOLE_WARN,
+    JS_CONSOLE_ERROR
+};
+
+struct js_options {
+    uint64_t heap_bytes;  /* old generation; the render that meets it ends with JS_OOM */
+    uint64_t stack_bytes; /* 0: default (984 KiB) */
+    uint32_t generation;  /* globalThis.ssr.generation */
+    const char *version;  /* globalThis.ssr.version; kept */
+    /* console.*: called on the owner's thread during JavaScript; text borrowed for the call. */
+    void (*console)(void *arg, enum js_console level, const char *text, size_t bytes);
+    void *arg; /* kept, handed to console */
+};
+
+/*
+ * Start V8 in this process: once, before the first js_new(). Single-threaded platform, so that
+ * no V8 thread exists when the zygote forks.
+ * flags: further V8 flags ("--perf-basic-prof"), NUL-terminated, or NULL.
+ */
+void js_start(const char *flags);
+const char *js_v8_version(void); /* a literal, "10.2.154.26-node.36" */
+
+/* A fresh isolate with the polyfills loaded. NULL: out of memory, or a polyfill threw
+ * (our own fault; *ret_error then says which, owned by the caller). */
+struct js *js_new(const struct js_options *options, struct js_error **ret_error);
+void js_free(struct js *js); /* takes NULL */
+
+/*
+ * Evaluate the bundle, a classic script, and find its function.
+ * name:     the file's name for stack traces, NUL-terminated
+ * function: "renderPage"; dots allowed ("app.render"), NUL-terminated
+ * 0 / -EINVAL: *ret_error (owned by the caller) says what is wrong: syntax, an exception at load,
+ * no such function (with what was found instead and what is wanted) / -ETIME: ended by
+ * js_terminate().
+ */
+int js_load(struct js *js, const char *source, size_t source_bytes, const char *name,
+            const char *function, struct js_error **ret_error);
+
+struct js_header {
+    const char *name; /* lower case in requests */
+    size_t name_bytes;
+    const char *value;
+    size_t value_bytes;
+};
+
+/* What goes into a render; all borrowed for the call of js_render(). */
+struct js_request {
+    const char *url; /* path and query: the first argument of renderPage */
+    size_t url_bytes;
+    const char *data; /* JSON text of the second argument; bytes 0: {} */
+    size_t data_bytes;
+    const char *method;
+    size_t method_bytes;
+    const char *origin; /* "http://host:port", for request.url */
+    size_t origin_bytes;
+    const struct js_header *headers;
+    size_t header_count;
+    const char *id; /* request id, for console lines */
+    size_t id_bytes;
+};
+
+#define JS_UNSET INT64_MIN
+
+/* What a render looked at: decides whether its page may be shared (INTERFACE.md, "HTTP"). */
+struct js_reads {
+    bool cookie;
+    bool authorization;
+    bool all;                       /* walked over all headers */
+    const struct js_header *header; /* names (lower case) of the other headers it read; no values */
+    size_t header_count;
+};
+
+/* What comes out. Borrowed: valid until the done callback returns. */
+struct js_result {
+    enum js_outcome outcome;
+
+    /* JS_OK */
+    uint16_t status;                 /* 100 to 599, checked */
+    const struct js_header *headers; /* names lower case and values checked: no CR, LF, NUL */
+    size_t header_count;
+    const char *body; /* UTF-8 */
+    size_t body_bytes;
+    bool is_text;   /* the bundle returned a bare string: text/html */
+    int64_t ttl_ms; /* `cache` of the returned object; JS_UNSET where absent */
+    int64_t swr_ms;
+    int64_t sie_ms;
+    bool is_private;
+    const struct js_header *tags; /* name: the tag */
+    size_t tag_count;
+    struct js_reads reads;
+
+    /* otherwise */
+    const struct js_error *error; /* set for JS_ERROR; for JS_TIMEOUT and JS_OOM the stack where it
+                                     stood, if V8 could tell, else NULL */
+};
+
+typedef void js_done(void *arg, const struct js_result *result);
+
+/*
+ * Render: calls the bundle's function. `done` is called exactly once, on this thread: before
+ * js_render() returns when the answer (or a promise that settles in microtasks) is there, else
+ * from a later js_run_timers() or js_cancel(). It may free arg, but must not enter the edge again.
+ * One render at a time: -EBUSY while another one has not called done. 0 otherwise.
+ */
+int js_render(struct js *js, const struct js_request *request, js_done *done, void *arg);
+
+/* True between a js_render() that returned with its promise open and its done. */
+bool js_pending(const struct js *js);
+
+/* When the next timer of the open render is due: mono milliseconds, UINT64_MAX: none. */
+uint64_t js_next_timer_ms(const struct js *js);
+
+/* Run the timers due at now_ms, FIFO for equal deadlines, microtasks after each. May call done. */
+void js_run_timers(struct js *js, uint64_t now_ms);
+
+/* End the open render, if any, with this outcome: its timers go, done is called. */
+void js_cancel(struct js *js, enum js_outcome outcome);
+
+/*
+ * Stop the JavaScript that runs now; it ends with JS_TIMEOUT. Any thread, never a signal
+ * handler. Does nothing where none runs, and never reaches over into the next render.
+ */
+void js_terminate(struct js *js);
+
+/* Fork: before() in the zygote right before fork(2) (GC, MADV_DOFORK on V8's mappings:
+ * 0 or negative errno), after() first thing in the child (new random seeds). */
+int js_before_fork(struct js *js);
+void js_after_fork(struct js *js);
+
+struct js_heap {
+    uint64_t used_bytes;
+    uint64_t committed_bytes;
+    uint64_t limit_bytes;
+};
+void js_heap(const struct js *js, struct js_heap *ret_heap);
+
+/* A full garbage collection: for warm-up and tests, milliseconds. */
+void js_collect(struct js *js);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * js_error.cc - exceptions of JavaScript as people need them: message, position, source line,
+ * stack, and what to do about the classic mistakes. Reading them may run JavaScript (getters):
+ * every read stands in a TryCatch of its own.
+ */
+#include "worker/js_internal.h"
+
+#include <string.h>
+
+#define SOURCE_LINE_CHARS 200
+#define STACK_FRAMES 20
+
+/* Scripts of ours are named so; positions in them help nobody. */
+#define OUR_SCRIPTS "ssr:"
+
+static char *copy(const char *text, size_t bytes)
+{
+    char *to = static_cast<char *>(malloc(bytes + 1));
+
+    if (!to)
+        abort();
+    if (bytes)
+        memcpy(to, text, bytes);
+    to[bytes] = 0;
+    return to;
+}
+
+static void set(char **field, const std::string &text)
+{
+    free(*field);
+    *field = copy(text.data(), text.size());
+}
+
+js_error *js_error_new(const char *message, size_t bytes)
+{
+    js_error *error = static_cast<js_error *>(calloc(1, sizeof *error));
+
+    if (!error)
+        abort();
+    error->message = copy(message, bytes);
+    error->file = copy("", 0);
+    error->source = copy("", 0);
+    error->stack = copy("", 0);
+    error->hint = copy("", 0);
+    return error;
+}
+
+void js_error_free(struct js_error *error)
+{
+    if (!error)
+        return;
+    free(error->message);
+    free(error->file);
+    free(error->source);
+    free(error->stack);
+    free(error->hint);
+    free(error);
+}
+
+static const struct {
+    const char *sign;
+    const char *hint;
+} classics[] = {
+    {"document is not defined", "there is no browser here: read document in an effect or behind "
+                                "`typeof document !== 'undefined'`"},
+    {"window is not defined", "there is no browser here: read window in an effect or behind "
+                              "`typeof window !== 'undefined'`; globalThis is there everywhere"},
+    {"location is not defined",
+     "there is no browser here: the page's address is the first argument "
+     "of renderPage"},
+    {"navigator.", "there is no browser here: read navigator in an effect"},
+    {"localStorage is not defined", "there is no browser here: read localStorage in an effect"},
+    {"require is not defined", "bundle everything into one file: build with format iife, and with "
+                               "platform neutral or browser, not node"},
+    {"Dynamic require of", "bundle everything into one file: build with format iife, and with "
+                           "platform neutral or browser, not node"},
+    {"module is not defined", "this is a CommonJS module: build with format iife"},
+    {"exports is not defined", "this is a CommonJS module: build with format iife"},
+    {"process is not defined", "nothing of Node.js is here: let the build replace "
+                               "process.env.NODE_ENV by \"production\""},
+    {"Buffer is not defined", "nothing of Node.js is here: use Uint8Array, atob and btoa"},
+    {"addEventListener is not defined", "fetch handlers are not available in this version yet: set "
+                                        "globalThis.renderPage"},
+    {"fetch is not defined", "fetch is not available in this version yet: pass what the page needs "
+                             "as its data"},
+    {"Cannot use import statement outside a module",
+     "this is an ES module: build with format iife"},
+    {"Unexpected token 'export'", "this is an ES module: build with format iife"},
+    {"Cannot use 'import.meta' outside a module", "this is an ES module: build with format iife"},
+    {"Invalid regular expression flags", "this V8 knows ES2022: build for es2022 (chrome102)"},
+    {"Invalid regular expression: ", "if it is valid in newer engines: this V8 knows ES2022, build "
+                                     "for es2022 (chrome102)"},
+    {"Maximum call stack size exceeded", "a component renders itself, or data refers to itself"},
+};
+
+static const char *hint_for(const std::string &message, const std::string &source)
+{
+    for (const auto &classic : classics)
+        if (message.find(classic.sign) != std::string::npos)
+            return classic.hint;
+    if (message.compare(0, 11, "SyntaxError") == 0) {
+        if (source.find("using ") != std::string::npos ||
+            source.find(" with ") != std::string::npos || source.find('@') != std::string::npos)
+            return "newer syntax than this V8's ES2022? build for es2022 (chrome102)";
+    }
+    return "";
+}
+
+/* Frames as V8 writes them, without the prefix of lines that ours would add at the end. */
+static std::string frames_text(v8::Isolate *isolate, v8::Local<v8::StackTrace> trace)
+{
+    std::string text;
+
+    for (int i = 0; !trace.IsEmpty() && i < trace->GetFrameCount(); i++) {
+        v8::Local<v8::StackFrame> frame = trace->GetFrame(isolate, (uint32_t)i);
+        std::string file = js_std_string(isolate, frame->GetScriptName());
+        std::string function = js_std_string(isolate, frame->GetFunctionName());
+        std::string at = file + ":" + std::to_string(frame->GetLineNumber()) + ":" +
+                         std::to_string(frame->GetColumn());
+
+        if (file.compare(0, strlen(OUR_SCRIPTS), OUR_SCRIPTS) == 0)
+            continue;
+        text += text.empty() ? "" : "\n";
+        text += "    at " + (function.empty() ? at : function + " (" + at + ")");
+    }
+    return text;
+}
+
+/* The first frame of the bundle. */
+static void set_position(js_error *error, v8::Isolate *isolate, v8::Local<v8::StackTrace> trace)
+{
+    for (int i = 0; !trace.IsEmpty() && i < trace->GetFrameCount(); i++) {
+        v8::Local<v8::StackFrame> frame = trace->GetFrame(isolate, (uint32_t)i);
+        std::string file = js_std_string(isolate, frame->GetScriptName());
+
+        if (file.empty() || file.compare(0, strlen(OUR_SCRIPTS), OUR_SCRIPTS) == 0)
+            continue;
+        set(&error->file, file);
+        error->line = (uint32_t)frame->GetLineNumber();
+        error->column = (uint32_t)frame->GetColumn();
+        return;
+    }
+}
+
+js_error *js_error_here(v8::Isolate *isolate, const char *message)
+{
+    js_error *error = js_error_new(message, strlen(message));
+    v8::Local<v8::StackTrace> trace = v8::StackTrace::CurrentStackTrace(isolate, STACK_FRAMES);
+
+    set_position(error, isolate, trace);
+    set(&error->stack, frames_text(isolate, trace));
+    return error;
+}
+
+/* Bundles are often one line of 200 kB: a window around the column. */
+static std::string source_window(const std::string &line, uint32_t column)
+{
+    size_t start = 0;
+
+    if (line.size() > SOURCE_LINE_CHARS && column > SOURCE_LINE_CHARS / 2)
+        start = column - SOURCE_LINE_CHARS / 2;
+    if (start >= line.size())
+        start = 0;
+    while (start < line.size() && ((uint8_t)line[start] & 0xc0) == 0x80)
+        start++;
+    std::string window = line.substr(start, SOURCE_LINE_CHARS);
+    size_t tail = utf8_open_tail((const uint8_t *)window.data(), window.size());
+    window.resize(window.size() - tail);
+    return window;
+}
+
+static std::string property(v8::Local<v8::Context> context, v8::Local<v8::Value> object,
+                            const char *name)
+{
+    v8::Isolate *isolate = v8::Isolate::GetCurrent();
+    v8::TryCatch quiet(isolate);
+    v8::Local<v8::Value> value;
+
+    if (js_stopped(js_of(isolate)) || /* a second getter that loops would not be stopped again */
+        !object->IsObject() ||
+        !object.As<v8::Object>()->Get(context, js_name(isolate, name)).ToLocal(&value))
+        return std::string();
+    return js_std_string(isolate, value);
+}
+
+static const char *type_name(v8::Local<v8::Value> value)
+{
+    if (value->IsString())
+        return "a string";
+    if (value->IsNumber() || value->IsBigInt())
+        return "a number";
+    if (value->IsBoolean())
+        return "a boolean";
+    if (value->IsSymbol())
+        return "a symbol";
+    if (value->IsFunction())
+        return "a function";
+    return "an object";
+}
+
+/* "threw undefined", "rejected with a string: no such page", "threw an object: [object Object]" */
+static std::string describe_other(v8::Local<v8::Context> context, v8::Local<v8::Value> value,
+                                  const char *verb)
+{
+    v8::Isolate *isolate = v8::Isolate::GetCurrent();
+    v8::TryCatch quiet(isolate);
+    v8::Local<v8::String> text;
+    std::string what;
+
+    if (value.IsEmpty())
+        return std::string(verb) + " something unknown";
+    if (js_stopped(js_of(isolate)) || !value->ToDetailString(context).ToLocal(&text))
+        return std::string(verb) + " " + type_name(value);
+    what = js_std_string(isolate, text);
+    if (value->IsNullOrUndefined())
+        return std::string(verb) + " " + what;
+    return std::string(verb) + " " + type_name(value) + ": " + what;
+}
+
+static std::string message_text(v8::Isolate *isolate, v8::Local<v8::Context> context,
+                                v8::Local<v8::Value> reason, v8::Local<v8::Message> message,
+                                const char *verb)
+{
+    if (!reason.IsEmpty() && reason->IsNativeError() && !message.IsEmpty()) {
+        std::string text = js_std_string(isolate, message->Get());
+        return text.compare(0, 9, "Uncaught ") == 0 ? text.substr(9) : text;
+    }
+    std::string own = reason.IsEmpty() ? "" : property(context, reason, "message");
+    if (own.empty())
+        return describe_other(context, reason, verb);
+    std::string name = property(context, reason, "name"); /* DOMException and the like */
+    return (name.empty() ? std::string("Error") : name) + ": " + own;
+}
+
+/* Without the frames of our own scripts. */
+static std::string clean_stack(const std::string &stack)
+{
+    std::string text;
+
+    for (size_t at = 0; at < stack.size();) {
+        size_t end = stack.find('\n', at);
+        std::string line = stack.substr(at, end == std::string::npos ? end : end - at);
+
+        if (line.find("(" OUR_SCRIPTS) == std::string::npos &&
+            line.find("at " OUR_SCRIPTS) == std::string::npos)
+            text += (text.empty() ? "" : "\n") + line;
+        at = end == std::string::npos ? stack.size() : end + 1;
+    }
+    return text.find('\n') == std::string::npos ? "" : text; /* the message alone is no stack */
+}
+
+static void set_from_message(js_error *error, v8::Isolate *isolate, v8::Local<v8::Context> context,
+                             v8::Local<v8::Message> message)
+{
+    std::string file = js_std_string(isolate, message->GetScriptResourceName());
+    v8::Local<v8::String> line;
+
+    if (file.compare(0, strlen(OUR_SCRIPTS), OUR_SCRIPTS) == 0) {
+        set_position(error, isolate, message->GetStackTrace());
+        return;
+    }
+    if (file.empty())
+        return;
+    set(&error->file, file);
+    error->line = (uint32_t)message->GetLineNumber(context).FromMaybe(0);
+    error->column = (uint32_t)(message->GetStartColumn(context).FromMaybe(-1) + 1);
+    if (message->GetSourceLine(context).ToLocal(&line))
+        set(&error->source, source_window(js_std_string(isolate, line), error->column));
+}
+
+js_error *js_error_from(js *js, v8::Local<v8::Context> context, v8::Local<v8::Value> reason,
+                        v8::Local<v8::Message> message, const char *verb)
+{
+    v8::Isolate *isolate = js->isolate;
+    v8::HandleScope handle_scope(isolate);
+    v8::TryCatch quiet(isolate);
+    std::string text = message_text(isolate, context, reason, message, verb);
+    js_error *error = js_error_new(text.data(), text.size());
+
+    if (!message.IsEmpty())
+        set_from_message(error, isolate, context, message);
+    std::string stack = reason.IsEmpty() ? "" : property(context, reason, "stack");
+    if (!stack.empty())
+        set(&error->stack, clean_stack(stack));
+    else if (!message.IsEmpty())
+        set(&error->stack, frames_text(isolate, message->GetStackTrace()));
+    set(&error->hint, hint_for(text, error->source));
+    return error;
+}
+
+js_error *js_error_caught(js *js, Entry &entry)
+{
+    v8::Local<v8::Value> reason = entry.caught.Exception();
+    v8::Local<v8::Message> message = entry.caught.Message();
+
+    entry.caught.Reset();
+    return js_error_from(js, entry.context, reason, message, "threw");
+}
+
+void js_report(js *js, v8::Local<v8::Value> reason, v8::Local<v8::Message> message,
+               const char *what)
+{
+    v8::Isolate *isolate = js->isolate;
+    v8::HandleScope handle_scope(isolate);
+    js_error *error = js_error_from(js, js->context.Get(isolate), reason, message, "threw");
+    std::string text = std::string(what) + " " + error->message;
+
+    if (strchr(error->stack, '\n'))
+        text = std::string(what) + " " + error->stack;
+    else if (error->line)
+        text += std::string(" (") + error->file + ":" + std::to_string(error->line) + ":" +
+                std::to_string(error->column) + ")";
+    js_error_free(error);
+    if (js->options.console)
+        js->options.console(js->options.arg, JS_CONSOLE_ERROR, text.data(), text.size());
+}

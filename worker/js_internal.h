@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * js_internal.h - what the files of the C edge share: the scopes of an entry into JavaScript, the
+ * conversions, and each other's functions. Design: worker/README.md.
+ */
+#ifndef SSRD_WORKER_JS_INTERNAL_H
+#define SSRD_WORKER_JS_INTERNAL_H
+
+#include "worker/js_state.h"
+
+extern std::unique_ptr<v8::Platform> js_platform;
+
+/* One entry into JavaScript: scopes, a TryCatch, and the mark that js_terminate() looks for. */
+class Entry
+{
+  public:
+    explicit Entry(js *js);
+    ~Entry();
+    /* Nothing of JavaScript runs any more; JS_OK, or how it was stopped. Once, or by the
+     * destructor. */
+    js_outcome leave();
+
+  private:
+    js *const owner;
+    v8::Isolate::Scope isolate_scope;
+    v8::HandleScope handle_scope;
+
+  public:
+    v8::Local<v8::Context> context;
+
+  private:
+    v8::Context::Scope context_scope;
+
+  public:
+    v8::TryCatch caught;
+
+  private:
+    bool left = false;
+};
+
+/* js_isolate.cc */
+static inline bool js_stopped(const js *js)
+{
+    return js->stopped || js->out_of_memory;
+}
+void js_microtasks(js *js); /* a checkpoint, and the report of lost rejections */
+void js_pump(js *js);       /* tasks of the platform: GC, WebAssembly */
+void js_recover(js *js);    /* after JS_OOM, outside of entries: GC, limit restored */
+uint64_t js_clock_ns(void); /* CLOCK_MONOTONIC */
+bool js_install_polyfills(js *js, js_error **ret_error); /* js_load.cc */
+
+/* js_error.cc */
+js_error *js_error_new(const char *message, size_t bytes);
+js_error *js_error_caught(js *js, Entry &entry); /* the exception in entry.caught */
+js_error *js_error_from(js *js, v8::Local<v8::Context> context, v8::Local<v8::Value> reason,
+                        v8::Local<v8::Message> message, const char *verb);
+js_error *js_error_here(v8::Isolate *isolate, const char *message); /* with the current stack */
+void js_report(js *js, v8::Local<v8::Value> reason, v8::Local<v8::Message> message,
+               const char *what); /* uncaught, to the console */
+
+/* js_result.cc: the value that the bundle returned -> result; or false and an error, owned. */
+bool js_result_read(js *js, Entry &entry, v8::Local<v8::Value> value, js_result *result,
+                    js_error **ret_error);
+
+/* js_text.cc */
+v8::Local<v8::String> js_string(v8::Isolate *isolate, const char *text, size_t bytes);
+v8::Local<v8::String> js_latin1(v8::Isolate *isolate, const void *text, size_t bytes);
+v8::Local<v8::String> js_name(v8::Isolate *isolate, const char *literal); /* internalized */
+size_t js_to_utf8(v8::Isolate *isolate, v8::Local<v8::String> text, Utf8Buffer *buffer);
+std::string js_std_string(v8::Isolate *isolate, v8::Local<v8::Value> value);
+
+struct js_bytes {
+    uint8_t *data;
+    size_t count;
+};
+/* Of any view or buffer; {nullptr, 0} for other values. */
+js_bytes js_bytes_of(v8::Local<v8::Value> value);
+
+/* js_natives.cc, js_random.cc, js_request.cc, js_timers.cc: functions put on `native` for the
+ * polyfills. */
+struct js_native {
+    const char *name;
+    v8::FunctionCallback function;
+};
+void js_native_set(js *js, v8::Local<v8::Object> native, const char *name,
+                   v8::Local<v8::Value> value);
+void js_natives_add(js *js, v8::Local<v8::Object> native, const js_native *list, size_t count);
+void js_natives_install(js *js, v8::Local<v8::Object> native);
+void js_random_install(js *js, v8::Local<v8::Object> native);
+void js_random_seed(js *js); /* also the origin of performance.now() */
+void js_request_install(js *js, v8::Local<v8::Object> native);
+void js_timers_install(js *js, v8::Local<v8::Object> native);
+void js_timers_clear(js *js);
+
+static inline js *js_of(v8::Isolate *isolate)
+{
+    return static_cast<js *>(isolate->GetData(0));
+}
+
+#endif

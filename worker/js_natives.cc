@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * js_natives.cc - what polyfills can't do, or not fast: the console's sink, UTF-8, base64,
+ * randomness, clocks, structured clone. The polyfills check the arguments that pages give and throw
+ * the errors of the standards; what is checked here keeps the process whole.
+ */
+#include "worker/js_internal.h"
+
+#include <string.h>
+
+typedef const v8::FunctionCallbackInfo<v8::Value> Info;
+
+js_bytes js_bytes_of(v8::Local<v8::Value> value)
+{
+    if (value->IsArrayBufferView()) {
+        v8::Local<v8::ArrayBufferView> view = value.As<v8::ArrayBufferView>();
+        uint8_t *data = static_cast<uint8_t *>(view->Buffer()->GetBackingStore()->Data());
+        return {data ? data + view->ByteOffset() : nullptr, view->ByteLength()};
+    }
+    if (value->IsArrayBuffer()) {
+        std::shared_ptr<v8::BackingStore> store = value.As<v8::ArrayBuffer>()->GetBackingStore();
+        return {static_cast<uint8_t *>(store->Data()), store->ByteLength()};
+    }
+    return {nullptr, 0};
+}
+
+/* undefined when the memory can't be had: the polyfill then throws. */
+static void return_bytes(Info &info, const void *data, size_t count)
+{
+    v8::Isolate *isolate = info.GetIsolate();
+    js *js = js_of(isolate);
+    void *memory = js->allocator->AllocateUninitialized(count);
+
+    if (!memory)
+        return;
+    if (count)
+        memcpy(memory, data, count);
+    std::unique_ptr<v8::BackingStore> store = v8::ArrayBuffer::NewBackingStore(
+        memory, count,
+        [](void *held, size_t length, void *deleter) {
+            auto *allocator = static_cast<std::shared_ptr<Allocator> *>(deleter);
+            (*allocator)->Free(held, length);
+            delete allocator;
+        },
+        new std::shared_ptr<Allocator>(js->allocator));
+    v8::Local<v8::ArrayBuffer> buffer = v8::ArrayBuffer::New(isolate, std::move(store));
+    info.GetReturnValue().Set(v8::Uint8Array::New(buffer, 0, count));
+}
+
+/* (level, text) */
+static void log(Info &info)
+{
+    v8::Isolate *isolate = info.GetIsolate();
+    js *js = js_of(isolate);
+
+    if (!js->options.console || !info[0]->IsInt32() || !info[1]->IsString())
+        return;
+    int level = info[0].As<v8::Int32>()->Value();
+    if (level < JS_CONSOLE_DEBUG || level > JS_CONSOLE_ERROR)
+        return;
+    size_t count = js_to_utf8(isolate, info[1].As<v8::String>(), &js->scratch);
+    js->options.console(js->options.arg, (enum js_console)level, js->scratch.data, count);
+    js->scratch.trim((size_t)1 << 16);
+}
+
+/* (error): an exception that has nobody to go to, from a listener. */
+static void report(Info &info)
+{
+    js *js = js_of(info.GetIsolate());
+
+    js_report(js, info[0], v8::Exception::CreateMessage(js->isolate, info[0]), "Uncaught");
+}
+
+static void utf8_encode(Info &info)
+{
+    v8::Isolate *isolate = info.GetIsolate();
+    Utf8Buffer buffer;
+
+    if (!info[0]->IsString())
+        return;
+    size_t count = js_to_utf8(isolate, info[0].As<v8::String>(), &buffer);
+    return_bytes(info, buffer.data, count);
+}
+
+/* (string, Uint8Array) -> bytes written + 2^32 * units read, as one number */
+static void utf8_encode_into(Info &info)
+{
+    v8::Isolate *isolate = info.GetIsolate();
+    js_bytes to = js_bytes_of(info[1]);
+    Utf8Buffer wide;
+    size_t read = 0;
+
+    if (!info[0]->IsString())
+        return;
+    v8::Local<v8::String> text = info[0].As<v8::String>();
+    wide.reserve((size_t)text->Length() * sizeof(uint16_t));
+    uint16_t *units = reinterpret_cast<uint16_t *>(wide.data);
+    js_v8_write(isolate, text, units);
+    size_t written = utf8_from_utf16_into(units, (size_t)text->Length(),
+                                          reinterpret_cast<char *>(to.data), to.count, &read);
+    info.GetReturnValue().Set((double)written + (double)read * 4294967296.0);
+}
+
+/* (bytes, fatal, keep BOM) -> string; undefined: fatal, and the bytes are not UTF-8 */
+static void utf8_decode(Info &info)
+{
+    v8::Isolate *isolate = info.GetIsolate();
+    js_bytes from = js_bytes_of(info[0]);
+
+    if (info[1]->IsTrue() && !utf8_valid(from.data, from.count))
+        return;
+    if (!info[2]->IsTrue() && from.count >= 3 && memcmp(from.data, "\xef\xbb\xbf", 3) == 0) {
+        from.data += 3;
+        from.count -= 3;
+    }
+    info.GetReturnValue().Set(js_string(isolate, (const char *)from.data, from.count));
+}
+
+static void utf8_tail(Info &info)
+{
+    js_bytes from = js_bytes_of(info[0]);
+
+    info.GetReturnValue().Set((uint32_t)utf8_open_tail(from.data, from.count));
+}
+
+static const char base64_chars[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/* (string of bytes) -> base64; undefined: it holds a character above U+00FF */
+static void base64_encode(Info &info)
+{
+    v8::Isolate *isolate = info.GetIsolate();
+    Utf8Buffer from, to;
+
+    if (!info[0]->IsString() || !info[0].As<v8::String>()->ContainsOnlyOneByte())
+        return;
+    v8::Local<v8::String> text = info[0].As<v8::String>();
+    size_t count = (size_t)text->Length(), out = 0;
+    from.reserve(count + 2);
+    uint8_t *in = reinterpret_cast<uint8_t *>(from.data);
+    js_v8_write(isolate, text, in);
+    in[count] = in[count + 1] = 0;
+    to.reserve((count + 2) / 3 * 4);
+    for (size_t i = 0; i < count; i += 3) {
+        to.data[out++] = base64_chars[in[i] >> 2];
+        to.data[out++] = base64_chars[(in[i] & 3) << 4 | in[i + 1] >> 4];
+        to.data[out++] = i + 1 < count ? base64_chars[(in[i + 1] & 15) << 2 | in[i + 2] >> 6] : '=';
+        to.data[out++] = i + 2 < count ? base64_chars[in[i + 2] & 63] : '=';
+    }
+    info.GetReturnValue().Set(js_string(isolate, to.data, out));
+}
+
+/* Infra, "forgiving-base64 decode". Returns false when the text is not base64. */
+static bool forgiving_decode(uint8_t *text, size_t count, size_t *ret_bytes)
+{
+    uint32_t bits = 0;
+    size_t kept = 0, out = 0, held = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (!memchr("\t\n\f\r ", text[i], 5))
+            text[kept++] = text[i];
+    if (kept % 4 == 0 && kept && text[kept - 1] == '=')
+        kept -= text[kept - 2] == '=' ? 2 : 1;
+    if (kept % 4 == 1)
+        return false;
+    for (size_t i = 0; i < kept; i++) {
+        const char *at = text[i] ? strchr(base64_chars, text[i]) : nullptr;
+        if (!at)
+            return false;
+        bits = bits << 6 | (uint32_t)(at - base64_chars);
+        held += 6;
+        if (held >= 8) {
+            held -= 8;
+            text[out++] = (uint8_t)(bits >> held);
+        }
+    }
+    *ret_bytes = out;
+    return true;
+}
+
+/* (base64) -> string of bytes; undefined: not base64 */
+static void base64_decode(Info &info)
+{
+    v8::Isolate *isolate = info.GetIsolate();
+    Utf8Buffer buffer;
+    size_t count = 0;
+
+    if (!info[0]->IsString() || !info[0].As<v8::String>()->ContainsOnlyOneByte())
+        return;
+    v8::Local<v8::String> text = info[0].As<v8::String>();
+    buffer.reserve((size_t)text->Length() + 1);
+    uint8_t *data = reinterpret_cast<uint8_t *>(buffer.data);
+    js_v8_write(isolate, text, data);
+    if (!forgiving_decode(data, (size_t)text->Length(), &count))
+        return;
+    info.GetReturnValue().Set(js_latin1(isolate, data, count));
+}
+
+/* High Resolution Time: milliseconds since timeOrigin, in steps of 5 us. */
+static void clock_now(Info &info)
+{
+    uint64_t ns = js_clock_ns() - js_of(info.GetIsolate())->origin_mono_ns;
+
+    info.GetReturnValue().Set((double)(ns / 5000u) * 0.005);
+}
+
+static void clock_origin(Info &info)
+{
+    info.GetReturnValue().Set((double)js_of(info.GetIsolate())->origin_wall_us / 1000.0);
+}
+
+/* HTML, section 2.7: what can't be cloned throws what native.dataCloneError(message) makes. */
+class CloneErrors : public v8::ValueSerializer::Delegate
+{
+  public:
+    explicit CloneErrors(v8::Isolate *of) : isolate(of)
+    {
+    }
+    void ThrowDataCloneError(v8::Local<v8::String> message) override
+    {
+        v8::Local<v8::Context> context = isolate->GetCurrentContext();
+        v8::Local<v8::Value> argument = message, maker, error;
+        v8::Local<v8::Object> native = js_of(isolate)->native.Get(isolate);
+
+        if (!native->Get(context, js_name(isolate, "dataCloneError")).ToLocal(&maker) ||
+            !maker->IsFunction() ||
+            !maker.As<v8::Function>()
+                 ->Call(context, v8::Undefined(isolate), 1, &argument)
+                 .ToLocal(&error))
+            return; /* that has thrown */
+        isolate->ThrowException(error);
+    }
+
+  private:
+    v8::Isolate *const isolate;
+};
+
+static void clone(Info &info)
+{
+    v8::Isolate *isolate = info.GetIsolate();
+    v8::Local<v8::Context> context = isolate->GetCurrentContext();
+    CloneErrors errors(isolate);
+    v8::ValueSerializer serializer(isolate, &errors);
+    v8::Local<v8::Value> copy;
+
+    serializer.WriteHeader();
+    if (!serializer.WriteValue(context, info[0]).FromMaybe(false))
+        return;
+    std::pair<uint8_t *, size_t> data = serializer.Release();
+    {
+        v8::ValueDeserializer deserializer(isolate, data.first, data.second);
+        if (deserializer.ReadHeader(context).FromMaybe(false) &&
+            deserializer.ReadValue(context).ToLocal(&copy))
+            info.GetReturnValue().Set(copy);
+    }
+    free(data.first);
+}
+
+/* Where this fails, the polyfill that wants it says so. */
+void js_native_set(js *js, v8::Local<v8::Object> native, const char *name,
+                   v8::Local<v8::Value> value)
+{
+    (void)native->Set(js->isolate->GetCurrentContext(), js_name(js->isolate, name), value)
+        .FromMaybe(false);
+}
+
+void js_natives_add(js *js, v8::Local<v8::Object> native, const js_native *list, size_t count)
+{
+    v8::Local<v8::Context> context = js->isolate->GetCurrentContext();
+
+    for (size_t i = 0; i < count; i++) {
+        v8::Local<v8::Function> function;
+
+        if (!v8::Function::New(context, list[i].function, {}, 0, v8::ConstructorBehavior::kThrow)
+                 .ToLocal(&function))
+            continue;
+        function->SetName(js_name(js->isolate, list[i].name));
+        js_native_set(js, native, list[i].name, function);
+    }
+}
+
+void js_natives_install(js *js, v8::Local<v8::Object> native)
+{
+    static const js_native list[] = {
+        {"log", log},
+        {"report", report},
+        {"utf8Encode", utf8_encode},
+        {"utf8EncodeInto", utf8_encode_into},
+        {"utf8Decode", utf8_decode},
+        {"utf8OpenTail", utf8_tail},
+        {"base64Encode", base64_encode},
+        {"base64Decode", base64_decode},
+        {"clockNow", clock_now},
+        {"clockOrigin", clock_origin},
+        {"clone", clone},
+    };
+
+    js_natives_add(js, native, list, sizeof list / sizeof list[0]);
+    js_random_install(js, native);
+}

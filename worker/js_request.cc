@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * js_request.cc - the request of the open render as polyfills/fetch.js asks for it, bit by bit: a
+ * Request that nobody looks at costs one small object. Each read of a header is noted, because a
+ * page that looked at a cookie must not be shared (INTERFACE.md, "HTTP"). The serial keeps a
+ * Request that outlived its render from reading another's. Values are bytes: each becomes one
+ * character (Fetch, "isomorphic decode").
+ */
+#include "worker/js_internal.h"
+
+#include <string.h>
+
+#define IS(header, literal)                                                                        \
+    ((header).name_bytes == sizeof(literal) - 1 &&                                                 \
+     memcmp((header).name, literal, sizeof(literal) - 1) == 0)
+
+static Render *current(const v8::FunctionCallbackInfo<v8::Value> &info)
+{
+    Render *render = &js_of(info.GetIsolate())->render;
+
+    if (!render->open || !info[0]->IsNumber() ||
+        info[0].As<v8::Number>()->Value() != (double)render->serial)
+        return nullptr;
+    return render;
+}
+
+static void note(Render *render, const std::string &name)
+{
+    if (name == "cookie") {
+        render->read_cookie = true;
+        return;
+    }
+    if (name == "authorization") {
+        render->read_authorization = true;
+        return;
+    }
+    for (const js_header &known : render->read_names)
+        if (known.name_bytes == name.size() && memcmp(known.name, name.data(), name.size()) == 0)
+            return;
+    render->read_names.push_back(
+        {render->read_text.keep(name.data(), name.size()), name.size(), "", 0});
+}
+
+static void url(const v8::FunctionCallbackInfo<v8::Value> &info)
+{
+    Render *render = current(info);
+
+    if (!render)
+        return;
+    std::string text(render->request.origin, render->request.origin_bytes);
+    text.append(render->request.url, render->request.url_bytes);
+    info.GetReturnValue().Set(js_string(info.GetIsolate(), text.data(), text.size()));
+}
+
+static void method(const v8::FunctionCallbackInfo<v8::Value> &info)
+{
+    Render *render = current(info);
+
+    if (render)
+        info.GetReturnValue().Set(
+            js_latin1(info.GetIsolate(), render->request.method, render->request.method_bytes));
+}
+
+/* (serial, lower-case name) -> value or null. Several of one name are joined. */
+static void header_get(const v8::FunctionCallbackInfo<v8::Value> &info)
+{
+    v8::Isolate *isolate = info.GetIsolate();
+    Render *render = current(info);
+    std::string value;
+    bool found = false;
+
+    info.GetReturnValue().SetNull();
+    if (!render || !info[1]->IsString())
+        return;
+    std::string name = js_std_string(isolate, info[1]);
+    note(render, name);
+    for (size_t i = 0; i < render->request.header_count; i++) {
+        const js_header *header = &render->request.headers[i];
+
+        if (header->name_bytes != name.size() ||
+            memcmp(header->name, name.data(), name.size()) != 0)
+            continue;
+        if (found)
+            value += IS(*header, "cookie") ? "; " : ", ";
+        value.append(header->value, header->value_bytes);
+        found = true;
+    }
+    if (found)
+        info.GetReturnValue().Set(js_latin1(isolate, value.data(), value.size()));
+}
+
+/* (serial) -> [name, value, name, value, ...] */
+static void headers_all(const v8::FunctionCallbackInfo<v8::Value> &info)
+{
+    v8::Isolate *isolate = info.GetIsolate();
+    Render *render = current(info);
+    std::vector<v8::Local<v8::Value>> flat;
+
+    if (render) {
+        render->read_all = true;
+        for (size_t i = 0; i < render->request.header_count; i++) {
+            const js_header *header = &render->request.headers[i];
+            flat.push_back(js_latin1(isolate, header->name, header->name_bytes));
+            flat.push_back(js_latin1(isolate, header->value, header->value_bytes));
+        }
+    }
+    info.GetReturnValue().Set(v8::Array::New(isolate, flat.data(), flat.size()));
+}
+
+void js_request_install(js *js, v8::Local<v8::Object> native)
+{
+    static const js_native list[] = {
+        {"requestUrl", url},
+        {"requestMethod", method},
+        {"requestHeader", header_get},
+        {"requestHeaders", headers_all},
+    };
+
+    js_natives_add(js, native, list, sizeof list / sizeof list[0]);
+}

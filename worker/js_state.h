@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * js_state.h - the data of the C edge: struct js and what it is made of. Memory of the edge itself
+ * that can't be had ends the process, as V8 does with its own.
+ */
+#ifndef SSRD_WORKER_JS_STATE_H
+#define SSRD_WORKER_JS_STATE_H
+
+#include "worker/js.h"
+#include "worker/js_utf8.h"
+#include "worker/js_v8.h"
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+/* Short texts that live until the next reset(): headers, tags, names. Pointers stay valid. */
+class Arena
+{
+  public:
+    Arena() = default;
+    Arena(const Arena &) = delete;
+    Arena &operator=(const Arena &) = delete;
+    ~Arena();
+    char *room(size_t bytes);
+    const char *keep(const char *text, size_t bytes);
+    void reset(); /* keeps the first block for the next render */
+
+  private:
+    std::vector<char *> blocks;
+    size_t used = 0;
+    size_t block_bytes = 0;
+};
+
+/* Memory of ArrayBuffers, counted against the heap limit: outside of V8's heap nothing else would.
+ */
+class Allocator : public v8::ArrayBuffer::Allocator
+{
+  public:
+    explicit Allocator(size_t limit) : limit_bytes(limit)
+    {
+    }
+    void *Allocate(size_t bytes) override;
+    void *AllocateUninitialized(size_t bytes) override;
+    void Free(void *data, size_t bytes) override;
+    bool refused = false; /* the last allocation */
+
+  private:
+    bool admit(size_t bytes, const void *data);
+    const size_t limit_bytes;
+    size_t used_bytes = 0;
+};
+
+struct Timer {
+    v8::Global<v8::Function> callback;
+    std::vector<v8::Global<v8::Value>> arguments;
+    uint32_t id;
+    int64_t repeat_ms; /* < 0: once */
+};
+
+/* Timers of the open render, by deadline, then in the order they were set. */
+struct Timers {
+    typedef std::pair<uint64_t, uint64_t> Key; /* mono ms, sequence */
+    std::map<Key, Timer> queue;
+    std::unordered_map<uint32_t, Key> keys;
+    uint64_t run_ms = 0; /* the time that the last js_run_timers() was given */
+    uint64_t sequence = 0;
+    uint32_t last_id = 0;
+};
+
+/* A request and its reads; while its promise is open, the copies of what js_render() had borrowed.
+ */
+struct Render {
+    bool open = false;
+    uint64_t serial = 0; /* of the open or last render; Request objects carry it */
+    js_done *done = nullptr;
+    void *arg = nullptr;
+    js_request request = {};
+    std::vector<js_header> request_headers; /* once copied */
+    Arena kept;
+    v8::Global<v8::Promise> promise;
+    bool read_cookie, read_authorization, read_all;
+    std::vector<js_header> read_names;
+    Arena read_text;
+};
+
+/* What js_result points to, reused from render to render. */
+struct Page {
+    Utf8Buffer body;
+    Arena text;
+    std::vector<js_header> headers;
+    std::vector<js_header> tags;
+};
+
+struct Rejection {
+    v8::Global<v8::Promise> promise;
+    v8::Global<v8::Value> reason;
+};
+
+struct js {
+    js_options options;
+    v8::Isolate *isolate = nullptr;
+    std::shared_ptr<Allocator> allocator;
+    v8::Global<v8::Context> context;
+    v8::Global<v8::Object> native;     /* what polyfills call, and leave for C++ */
+    v8::Global<v8::Function> describe; /* result -> string or flat array: polyfills/page.js */
+    v8::Global<v8::Function> call;     /* (serial, url, data) -> result; made by js_load() */
+
+    /* Which entry runs; 0: none. js_terminate() reads it, its interrupt compares it. */
+    std::atomic<uint64_t> running{0};
+    std::atomic<uint64_t> shot{
+        0}; /* the entry that js_terminate() has last asked V8 to interrupt */
+    uint64_t entries = 0;
+    bool stopped = false;       /* this entry: js_terminate() */
+    bool out_of_memory = false; /* this entry: heap limit */
+    js_error *stood = nullptr;  /* where it was stopped; owned */
+
+    Render render;
+    Page page;
+    Timers timers;
+    std::vector<Rejection> rejections;
+    Utf8Buffer scratch; /* console lines, errors */
+
+    std::shared_ptr<v8::BackingStore> random; /* polyfills/math_random.js */
+    uint64_t random_state[2];
+    uint64_t origin_mono_ns, origin_wall_us; /* performance.timeOrigin */
+};
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * js_v8.h - the one place that knows what differs between the versions of V8 that ssrd builds
+ * against: 10.2 (Debian 12), 11.3 (Debian 13), 13.6 (unstable). Each entry names the version that
+ * brought the difference. Only worker/js_*.cc include it, and they include v8.h through it.
+ */
+#ifndef SSRD_WORKER_JS_V8_H
+#define SSRD_WORKER_JS_V8_H
+
+#include <libplatform/libplatform.h>
+#include <v8.h>
+
+#define JS_V8_AT_LEAST(major, minor)                                                               \
+    (V8_MAJOR_VERSION > (major) || (V8_MAJOR_VERSION == (major) && V8_MINOR_VERSION >= (minor)))
+
+/* 11.0: the out-of-memory handler gets a struct instead of a flag. */
+#if JS_V8_AT_LEAST(11, 0)
+#define JS_V8_OOM_PARAMETER const v8::OOMDetails &
+#else
+#define JS_V8_OOM_PARAMETER bool
+#endif
+
+/* 12.0: a ScriptOrigin no longer takes the isolate. */
+static inline v8::ScriptOrigin js_v8_origin(v8::Isolate *isolate, v8::Local<v8::Value> name)
+{
+#if JS_V8_AT_LEAST(12, 0)
+    (void)isolate;
+    return v8::ScriptOrigin(name);
+#else
+    return v8::ScriptOrigin(isolate, name);
+#endif
+}
+
+/* 13.4: String::Write and WriteOneByte have V2 forms that take 64-bit lengths; the old ones go. */
+static inline void js_v8_write(v8::Isolate *isolate, v8::Local<v8::String> text, uint8_t *to)
+{
+#if JS_V8_AT_LEAST(13, 4)
+    text->WriteOneByteV2(isolate, 0, (uint32_t)text->Length(), to, v8::String::WriteFlags::kNone);
+#else
+    text->WriteOneByte(isolate, to, 0, text->Length(), v8::String::NO_NULL_TERMINATION);
+#endif
+}
+
+static inline void js_v8_write(v8::Isolate *isolate, v8::Local<v8::String> text, uint16_t *to)
+{
+#if JS_V8_AT_LEAST(13, 4)
+    text->WriteV2(isolate, 0, (uint32_t)text->Length(), to, v8::String::WriteFlags::kNone);
+#else
+    text->Write(isolate, to, 0, text->Length(), v8::String::NO_NULL_TERMINATION);
+#endif
+}
+
+#endif
