@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* test_request.c - where the answer to a request comes from, and who may share it. */
+#include "worker/request.h"
+
+#include "tests/unit/http_fixture.h"
+
+static void a_page_is_rendered_once_and_then_hot(void **state)
+{
+    struct fixture *f = *state;
+    int fd = client(f);
+
+    ask(f, fd, "/a", "");
+    assert_string_equal(hear(fd), "");
+    render_all(f);
+    assert_hears(fd, "fwd=uri-miss; stored; ttl=300", "render 1 /a");
+    ask(f, fd, "/a", "");
+    assert_hears(fd, "hit; ttl=300; detail=hot", "render 1 /a");
+    assert_int_equal(count_of(&f->worker.stats->cache_hot), 1);
+    assert_int_equal(count_of(&f->worker.stats->requests_2xx), 2);
+    (void)close(fd);
+}
+
+static void what_another_worker_rendered_is_cold_then_hot(void **state)
+{
+    struct fixture *f = *state;
+    int fd = client(f);
+
+    ask(f, fd, "/a", "");
+    render_all(f);
+    (void)hear(fd);
+    hot_free(f->worker.http->hot);
+    assert_int_equal(hot_new(MIB, &f->worker.http->hot), 0);
+    ask(f, fd, "/a", "");
+    assert_hears(fd, "detail=cold", "render 1 /a");
+    ask(f, fd, "/a", "");
+    assert_hears(fd, "detail=hot", "render 1 /a");
+    (void)close(fd);
+}
+
+static void all_who_ask_meanwhile_get_the_one_render(void **state)
+{
+    struct fixture *f = *state;
+    int fd[3] = {client(f), client(f), client(f)};
+
+    for (int i = 0; i < 2; i++)
+        ask(f, fd[i], "/a", "");
+    assert_true(begin(f));
+    ask(f, fd[2], "/a", "");
+    end(f);
+    assert_int_equal(f->renderer.queued, 0);
+    assert_hears(fd[0], "fwd=uri-miss; stored; ttl=300\r\n", "render 1 /a");
+    assert_hears(fd[1], "collapsed", "render 1 /a");
+    assert_hears(fd[2], "collapsed", "render 1 /a");
+    for (int i = 0; i < 3; i++)
+        (void)close(fd[i]);
+}
+
+static void a_private_page_goes_to_one_and_the_others_render_their_own(void **state)
+{
+    struct fixture *f = *state;
+    int fd[3] = {client(f), client(f), client(f)};
+
+    f->result.reads.cookie = true;
+    for (int i = 0; i < 3; i++)
+        ask(f, fd[i], "/a", "Cookie: me\r\n");
+    assert_int_equal(f->renderer.queued, 1);
+    render_all(f);
+    assert_hears(fd[0], "detail=read-cookie", "render 1 /a");
+    assert_hears(fd[1], "detail=read-cookie", "render 2 /a");
+    assert_hears(fd[2], "detail=read-cookie", "render 3 /a");
+    for (int i = 0; i < 2; i++) /* known by now: nobody waits for another's */
+        ask(f, fd[i], "/a", "");
+    assert_int_equal(f->renderer.queued, 2);
+    render_all(f);
+    for (int i = 0; i < 3; i++)
+        (void)close(fd[i]);
+}
+
+static void who_asks_after_a_purge_is_not_given_what_began_before_it(void **state)
+{
+    struct fixture *f = *state;
+    int before = client(f);
+    int after = client(f);
+
+    ask(f, before, "/a", "");
+    assert_true(begin(f));
+    purge_url(f->worker.purge, "/a", 2);
+    ask(f, after, "/a", "");
+    assert_int_equal(f->renderer.queued, 1);
+    end(f);
+    assert_hears(before, "fwd=uri-miss", "render 1 /a");
+    assert_string_equal(hear(after), "");
+    render_all(f);
+    assert_hears(after, "fwd=uri-miss; stored", "render 2 /a");
+    (void)close(before);
+    (void)close(after);
+}
+
+static void a_purge_reaches_the_hot_cache(void **state)
+{
+    struct fixture *f = *state;
+    int fd = client(f);
+
+    ask(f, fd, "/a", "");
+    render_all(f);
+    (void)hear(fd);
+    purge_all(f->worker.purge);
+    ask(f, fd, "/a", "");
+    assert_int_equal(f->renderer.queued, 1);
+    render_all(f);
+    assert_hears(fd, "fwd=uri-miss", "render 2 /a");
+    (void)close(fd);
+}
+
+static void pages_of_another_bundle_are_not_served(void **state)
+{
+    struct fixture *f = *state;
+    int fd = client(f);
+
+    ask(f, fd, "/a", "");
+    render_all(f);
+    (void)hear(fd);
+    f->heritage.edition = 2;
+    ask(f, fd, "/a", "");
+    render_all(f);
+    assert_hears(fd, "fwd=uri-miss", "render 2 /a");
+    (void)close(fd);
+}
+
+static void bypass_neither_looks_nor_stores(void **state)
+{
+    struct fixture *f = *state;
+    int fd = client(f);
+
+    ask(f, fd, "/a", "Authorization: x\r\n");
+    render_all(f);
+    assert_hears(fd, "Cache-Status: ssrd; fwd=bypass\r\n", "private, no-cache");
+    ask(f, fd, "/a", "");
+    assert_int_equal(f->renderer.queued, 1);
+    render_all(f);
+    (void)close(fd);
+}
+
+static void a_full_queue_sheds_with_503(void **state)
+{
+    struct fixture *f = *state;
+    int fd[QUEUE_MAX + 1];
+    char target[16];
+
+    for (int i = 0; i <= QUEUE_MAX; i++) {
+        fd[i] = client(f);
+        (void)snprintf(target, sizeof target, "/%d", i);
+        ask(f, fd[i], target, "");
+    }
+    assert_hears(fd[QUEUE_MAX], "503 Service Unavailable", "Retry-After: 1");
+    assert_int_equal(count_of(&f->worker.stats->renders_shed), 1);
+    ask(f, fd[QUEUE_MAX], "/0", ""); /* the connection goes on, and may join who waits */
+    render_all(f);
+    assert_hears(fd[QUEUE_MAX], "collapsed", "render 1 /0");
+    for (int i = 0; i <= QUEUE_MAX; i++)
+        (void)close(fd[i]);
+}
+
+static void a_failed_render_tells_clients_nothing_but_an_id(void **state)
+{
+    struct fixture *f = *state;
+    struct js_error error = {(char[]){"Secret"}, (char[]){"b.js"}, 1,           2,
+                             (char[]){""},       (char[]){""},     (char[]){""}};
+    int fd = client(f);
+    const char *text;
+
+    f->result.outcome = JS_ERROR;
+    f->result.error = &error;
+    ask(f, fd, "/a", "");
+    render_all(f);
+    text = hear(fd);
+    assert_non_null(strstr(text, "HTTP/1.1 500 Internal Server Error"));
+    assert_non_null(strstr(text, "no-store"));
+    assert_non_null(strstr(text, "X-Request-Id: "));
+    assert_null(strstr(text, "Secret"));
+    f->result.outcome = JS_TIMEOUT;
+    f->result.error = NULL;
+    ask(f, fd, "/a", "");
+    render_all(f);
+    assert_hears(fd, "HTTP/1.1 504", "no-store");
+    (void)close(fd);
+}
+
+static void a_stale_page_is_served_within_swr_and_renewed_once(void **state)
+{
+    struct fixture *f = *state;
+    int fd = client(f);
+    struct hot_page *hot;
+
+    f->result.swr_ms = 60000;
+    ask(f, fd, "/a", "");
+    render_all(f);
+    (void)hear(fd);
+    hot = hot_get(f->worker.http->hot, "a/a", 3, key_hash("a/a", 3));
+    assert_non_null(hot);
+    hot->page.fresh_until_ms = region_now_ms(f->region) - 1; /* time goes by */
+    assert_int_equal(cold_delete(f->worker.cold, "a/a", 3, key_hash("a/a", 3)), 1);
+    ask(f, fd, "/a", "");
+    assert_hears(fd, "hit; ttl=-1; detail=stale", "render 1 /a");
+    ask(f, fd, "/a", "");
+    assert_hears(fd, "detail=stale", "render 1 /a");
+    assert_int_equal(f->renderer.queued, 1);
+    render_all(f);
+    ask(f, fd, "/a", "");
+    assert_hears(fd, "detail=hot", "render 2 /a");
+    (void)close(fd);
+}
+
+static void a_stale_page_within_sie_comes_before_an_error(void **state)
+{
+    struct fixture *f = *state;
+    int fd = client(f);
+    struct hot_page *hot;
+
+    f->result.sie_ms = 60000;
+    ask(f, fd, "/a", "");
+    render_all(f);
+    (void)hear(fd);
+    hot = hot_get(f->worker.http->hot, "a/a", 3, key_hash("a/a", 3));
+    hot->page.fresh_until_ms = region_now_ms(f->region) - 1;
+    (void)cold_delete(f->worker.cold, "a/a", 3, key_hash("a/a", 3));
+    f->result.outcome = JS_OOM;
+    ask(f, fd, "/a", "");
+    render_all(f);
+    assert_hears(fd, "HTTP/1.1 200 OK", "detail=stale");
+    (void)close(fd);
+}
+
+static void a_client_that_went_away_is_not_rendered_for(void **state)
+{
+    struct fixture *f = *state;
+    int fd = client(f);
+
+    ask(f, fd, "/a", "");
+    TAILQ_FIRST(&f->renderer.queue)->queued_ns -= 5000000000u; /* it has waited long */
+    (void)close(fd);
+    assert_false(begin(f));
+    assert_int_equal(http_connections(f->worker.http), 0);
+}
+
+static void renders_that_the_worker_stops_end_with_503_and_close(void **state)
+{
+    struct fixture *f = *state;
+    struct render_job *job;
+    int fd = client(f);
+
+    ask(f, fd, "/a", "");
+    job = TAILQ_FIRST(&f->renderer.queue);
+    assert_true(renderer_withdraw(&f->renderer, job));
+    job->done(job, RENDER_STOPPED, NULL);
+    assert_hears(fd, "HTTP/1.1 503", "Connection: close");
+    (void)close(fd);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_page_is_rendered_once_and_then_hot),
+        TEST(what_another_worker_rendered_is_cold_then_hot),
+        TEST(all_who_ask_meanwhile_get_the_one_render),
+        TEST(a_private_page_goes_to_one_and_the_others_render_their_own),
+        TEST(who_asks_after_a_purge_is_not_given_what_began_before_it),
+        TEST(a_purge_reaches_the_hot_cache),
+        TEST(pages_of_another_bundle_are_not_served),
+        TEST(bypass_neither_looks_nor_stores),
+        TEST(a_full_queue_sheds_with_503),
+        TEST(a_failed_render_tells_clients_nothing_but_an_id),
+        TEST(a_stale_page_is_served_within_swr_and_renewed_once),
+        TEST(a_stale_page_within_sie_comes_before_an_error),
+        TEST(a_client_that_went_away_is_not_rendered_for),
+        TEST(renders_that_the_worker_stops_end_with_503_and_close),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

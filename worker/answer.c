@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* answer.c - what a request that waited is told, and what is counted (prototypes: flight.h). */
+#include "shm/stats.h"
+#include "worker/conn.h"
+#include "worker/flight.h"
+#include "worker/http_state.h"
+#include "worker/request_json.h"
+#include "worker/worker.h"
+
+#include <stdio.h>
+
+void answer_count(const struct conn *c, enum reply_origin origin)
+{
+    struct stats *stats = c->http->worker->stats;
+
+    if (c->admin)
+        return;
+    switch (origin) {
+    case REPLY_HOT:
+        stats_add(&stats->cache_hot, 1);
+        break;
+    case REPLY_COLD:
+        stats_add(&stats->cache_cold, 1);
+        break;
+    case REPLY_STALE:
+        stats_add(&stats->cache_stale, 1);
+        break;
+    case REPLY_MISS:
+        stats_add(&stats->cache_miss, 1);
+        break;
+    case REPLY_COLLAPSED:
+        stats_add(&stats->cache_collapsed, 1);
+        break;
+    case REPLY_BYPASS:
+        stats_add(&stats->cache_bypass, 1);
+        break;
+    }
+}
+
+/* A plain error that tells nothing of the inside but an id to look for in the log. */
+static void reply_error(struct conn *c, const struct http_parse *head, uint16_t status,
+                        const char *id)
+{
+    char lines[80];
+    char body[160];
+    int n;
+
+    (void)snprintf(lines, sizeof lines, "%sX-Request-Id: %s\r\n",
+                   status == 503 ? "Retry-After: 1\r\n" : "", id);
+    n = snprintf(body, sizeof body, "%u %s\n\nrequest id: %s\n", status, reply_status_text(status),
+                 id);
+    conn_reply_text(c, head, status, NULL, lines, body, (size_t)n);
+}
+
+void answer_gather_failure(struct conn *c, const struct http_parse *head, uint16_t status,
+                           const char *id, const struct js_error *error)
+{
+    if (c->admin)
+        request_reply_problem(c, head, status, id, error);
+    else
+        reply_error(c, head, status, id);
+}
+
+/* The connection is let go of first: it may be freed, or wait for its next request, right away. */
+static struct conn *part(struct request *r)
+{
+    struct conn *c = r->conn;
+
+    r->conn = NULL;
+    c->request = NULL;
+    return c;
+}
+
+void answer_error(struct request *r, uint16_t status, const char *id, const struct js_error *error)
+{
+    struct conn *c = part(r);
+
+    answer_gather_failure(c, r->outer, status, id, error);
+    conn_answered(c);
+}
+
+void answer_page(const struct flight *f, struct request *r, struct hot_page *hot,
+                 const struct reply_cache *cache)
+{
+    struct conn *c = part(r);
+
+    answer_count(c, cache->origin);
+    if (r->as_json)
+        request_reply_json(c, r->outer, hot, f->id);
+    else
+        conn_reply_page(c, r->outer, hot, cache);
+    conn_answered(c);
+}
+
+/* Rounded up, so that what is fresh never says 0; stale: how long already, below 0. */
+int64_t answer_ttl_s(const struct page *page, uint64_t now_ms)
+{
+    if (page->fresh_until_ms > now_ms)
+        return (int64_t)((page->fresh_until_ms - now_ms + 999) / 1000);
+    return -(int64_t)((now_ms - page->fresh_until_ms) / 1000) - 1;
+}
+
+struct reply_cache answer_hit(const struct page *page, enum reply_origin origin, uint64_t now_ms)
+{
+    return (struct reply_cache){
+        .origin = origin,
+        .ttl_s = answer_ttl_s(page, now_ms),
+        .age_s = now_ms > page->stored_ms ? (now_ms - page->stored_ms) / 1000 : 0,
+    };
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/* bundle_load.c - see bundle_load.h. */
+#include "worker/bundle_load.h"
+
+#include "shm/log.h"
+#include "worker/render_once.h"
+#include "worker/watchdog.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void problem_set(struct problem *problem, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(problem->text, sizeof problem->text, format, args);
+    va_end(args);
+}
+
+static void append(struct problem *problem, const char *before, const char *text)
+{
+    size_t used = strlen(problem->text);
+
+    if (text[0] != '\0')
+        (void)snprintf(problem->text + used, sizeof problem->text - used, "%s%s", before, text);
+}
+
+void problem_from_js(struct problem *problem, const char *prefix, const struct js_error *error)
+{
+    if (error->line > 0)
+        problem_set(problem, "%s:%u:%u: %s%s", error->file, error->line, error->column,
+                    prefix ? prefix : "", error->message);
+    else
+        problem_set(problem, "%s%s%s%s", error->file, error->file[0] ? ": " : "",
+                    prefix ? prefix : "", error->message);
+    append(problem, "\n    ", error->source);
+    append(problem, "\n    hint: ", error->hint);
+    append(problem, "\n", error->stack);
+}
+
+/* Thousands of warm-up renders say nothing new after the first. One isolate a process, so one flag.
+ */
+static bool console_muted;
+
+static void console_to_log(void *arg, enum js_console level, const char *text, size_t bytes)
+{
+    (void)arg;
+    if (console_muted)
+        return;
+    switch (level) {
+    case JS_CONSOLE_ERROR:
+        log_error("console", log_span("text", text, bytes));
+        break;
+    case JS_CONSOLE_WARN:
+        log_warn("console", log_span("text", text, bytes));
+        break;
+    case JS_CONSOLE_DEBUG:
+        log_debug("console", log_span("text", text, bytes));
+        break;
+    case JS_CONSOLE_LOG:
+    case JS_CONSOLE_INFO:
+        log_info("console", log_span("text", text, bytes));
+        break;
+    }
+}
+
+void bundle_start_v8(void)
+{
+    js_start(getenv("SSRD_V8_FLAGS"));
+}
+
+static int load_within_limit(struct js *js, const struct heritage *h, struct js_error **ret_error)
+{
+    struct watchdog *watchdog = NULL;
+    int error = watchdog_start(js, &watchdog);
+
+    if (error)
+        return error;
+    watchdog_arm(watchdog, mono_ns() + BUNDLE_LOAD_MS_MAX * UINT64_C(1000000));
+    error = js_load(js, h->bundle, h->bundle_bytes, h->bundle_name, h->config->bundle.function,
+                    ret_error);
+    watchdog_disarm(watchdog);
+    watchdog_stop(watchdog);
+    return error;
+}
+
+static void explain(struct problem *problem, const struct heritage *h, int error,
+                    const struct js_error *js_error)
+{
+    if (error == -ETIME)
+        problem_set(problem,
+                    "%s: still loading after %u s: its top level loops or computes too much; "
+                    "move that work into %s",
+                    h->bundle_name, BUNDLE_LOAD_MS_MAX / 1000, h->config->bundle.function);
+    else if (js_error)
+        problem_from_js(problem, NULL, js_error);
+    else
+        problem_set(problem, "%s: can't be loaded: %s", h->bundle_name, strerror(-error));
+}
+
+struct js *bundle_load(const struct heritage *heritage, struct problem *problem)
+{
+    struct js_options options = {
+        .heap_bytes = heritage->config->render.heap_bytes,
+        .generation = heritage->generation,
+        .version = heritage->version,
+        .console = console_to_log,
+    };
+    struct js_error *js_error = NULL;
+    struct js *js = js_new(&options, &js_error);
+    int error;
+
+    if (!js) {
+        explain(problem, heritage, -ENOMEM, js_error);
+        js_error_free(js_error);
+        return NULL;
+    }
+    error = load_within_limit(js, heritage, &js_error);
+    if (error) {
+        explain(problem, heritage, error, js_error);
+        js_error_free(js_error);
+        js_free(js);
+        return NULL;
+    }
+    return js;
+}
+
+struct proof {
+    struct problem *problem;
+    const char *url;
+    uint64_t timeout_ms;
+    int error;
+};
+
+static void proven(void *arg, const struct js_result *result)
+{
+    struct proof *proof = arg;
+    char prefix[600];
+
+    (void)snprintf(prefix, sizeof prefix, "warm-up page %s: ", proof->url);
+    switch (result->outcome) {
+    case JS_OK:
+        if (result->status < 500)
+            return;
+        problem_set(proof->problem, "%sanswered with status %u", prefix, result->status);
+        break;
+    case JS_ERROR:
+        problem_from_js(proof->problem, prefix, result->error);
+        break;
+    case JS_TIMEOUT:
+        problem_set(proof->problem,
+                    "%snot rendered within render.timeout (%llu ms): it loops, or its promise "
+                    "never settles%s%s",
+                    prefix, (unsigned long long)proof->timeout_ms,
+                    result->error && result->error->stack[0] ? "\n" : "",
+                    result->error ? result->error->stack : "");
+        break;
+    case JS_OOM:
+        problem_set(proof->problem, "%sneeds more memory than render.heap allows", prefix);
+        break;
+    }
+    proof->error = -EINVAL;
+}
+
+static uint64_t timeout_for(const struct heritage *h, const char *url)
+{
+    return config_policy_for(h->config, url, strcspn(url, "?"))->timeout_ms;
+}
+
+int bundle_prove(struct js *js, const struct heritage *heritage, struct problem *problem)
+{
+    const struct str_list *pages = &heritage->config->bundle.warmup;
+    struct watchdog *watchdog = NULL;
+    struct proof proof = {.problem = problem};
+    int error = watchdog_start(js, &watchdog);
+
+    if (error) {
+        problem_set(problem, "the watchdog thread can't be started: %s", strerror(-error));
+        return error;
+    }
+    for (size_t i = 0; i < pages->count && proof.error == 0; i++) {
+        proof.url = pages->item[i];
+        proof.timeout_ms = timeout_for(heritage, proof.url);
+        render_once(js, watchdog, proof.url, NULL, proof.timeout_ms, proven, &proof);
+    }
+    watchdog_stop(watchdog);
+    return proof.error;
+}
+
+static void count_it(void *arg, const struct js_result *result)
+{
+    unsigned *failed = arg;
+
+    if (result->outcome != JS_OK)
+        (*failed)++;
+}
+
+unsigned bundle_heat(struct js *js, const struct heritage *heritage, uint64_t budget_ms,
+                     unsigned max_renders)
+{
+    const struct str_list *pages = &heritage->config->bundle.warmup;
+    uint64_t until_ns = mono_ns() + budget_ms * UINT64_C(1000000);
+    struct watchdog *watchdog = NULL;
+    unsigned rendered = 0, failed = 0;
+
+    if (pages->count == 0 || watchdog_start(js, &watchdog) != 0)
+        return 0;
+    console_muted = true;
+    while (rendered < max_renders && mono_ns() < until_ns && failed == 0) {
+        const char *url = pages->item[rendered % pages->count];
+
+        render_once(js, watchdog, url, NULL, timeout_for(heritage, url), count_it, &failed);
+        rendered++;
+    }
+    console_muted = false;
+    watchdog_stop(watchdog);
+    return rendered;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bundle_load.h - from the heritage's bundle to an isolate that has it loaded and proven: the
+ * steps that zygote, cold workers and `ssrd -t` share, with problems told as text for people.
+ */
+#ifndef SSRD_WORKER_BUNDLE_LOAD_H
+#define SSRD_WORKER_BUNDLE_LOAD_H
+
+#include "shm/base.h"
+#include "shm/heritage.h"
+#include "worker/js.h"
+
+/* What is wrong, for people: "FILE:LINE:COL: message" and lines below it. */
+struct problem {
+    char text[ZYGOTE_TEXT_BYTES];
+};
+
+void problem_set(struct problem *problem, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* file:line:col, message, source line, hint, stack; prefix NULL or "rendering /: " */
+void problem_from_js(struct problem *problem, const char *prefix, const struct js_error *error);
+
+/* Start V8 in this process, with the flags of the environment variable SSRD_V8_FLAGS, if set: for
+ * profilers ("--perf-basic-prof") and experiments. */
+void bundle_start_v8(void);
+
+/*
+ * A new isolate with the bundle loaded, or NULL and the problem. Loading may take
+ * BUNDLE_LOAD_MS_MAX; console output goes to the log. bundle_start_v8() must have been called.
+ */
+#define BUNDLE_LOAD_MS_MAX 5000u
+struct js *bundle_load(const struct heritage *heritage, struct problem *problem);
+
+/* Render each of bundle.warmup once. 0, or -EINVAL and the problem: what threw, timed out or
+ * answered 5xx. */
+int bundle_prove(struct js *js, const struct heritage *heritage, struct problem *problem);
+
+/* Render the warm-up pages over and over for at most budget_ms and max_renders renders, so that V8
+ * optimises. Returns how many were rendered. */
+unsigned bundle_heat(struct js *js, const struct heritage *heritage, uint64_t budget_ms,
+                     unsigned max_renders);
+
+#endif

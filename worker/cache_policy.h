@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cache_policy.h - may the page that a render made be stored, and for how long. Pure: looks at the
+ * render's result and the route's policy, knows no cache and no clock. The rule above all: a page
+ * that may hold what belongs to one visitor is never shared.
+ */
+#ifndef SSRD_WORKER_CACHE_POLICY_H
+#define SSRD_WORKER_CACHE_POLICY_H
+
+#include "shm/base.h"
+#include "shm/config.h"
+#include "shm/page.h"
+#include "worker/js.h"
+
+#define CACHE_TTL_AUTO_MS 300000u
+#define CACHE_TTL_MAX_MS ((uint64_t)10 * 366 * 86400 * 1000)
+
+struct cache_verdict {
+    bool store;       /* false: for the one request it was rendered for, and no other */
+    bool has_control; /* the page brought its own Cache-Control */
+    uint64_t ttl_ms;
+    uint64_t swr_ms;
+    uint64_t sie_ms;
+    uint64_t tag[PAGE_TAGS_MAX];
+    size_t tag_count;
+    char detail[48]; /* why not, a token for Cache-Status; "" when stored */
+};
+
+/*
+ * result: outcome JS_OK.
+ * Order: Set-Cookie, what the render read, private; then a ttl from, in this order: `cache` of the
+ * page, CDN-Cache-Control (RFC 9213), Cache-Control's s-maxage, max-age, cache.status, cache.ttl.
+ */
+void cache_policy_judge(const struct config_policy *policy, const struct js_result *result,
+                        struct cache_verdict *ret_verdict);
+
+/* Directives of a Cache-Control value (RFC 9111 section 5.2); seconds -1: absent. */
+struct cache_control {
+    bool no_store;
+    bool no_cache;
+    bool is_private;
+    int64_t max_age_s;
+    int64_t s_maxage_s;
+    int64_t swr_s;
+    int64_t sie_s;
+};
+void cache_control_init(struct cache_control *control);
+void cache_control_parse(const char *value, size_t bytes, struct cache_control *control);
+
+/* Is the name (lower case) one that the key's policy names? Host always is. */
+bool cache_policy_names(const struct config_key *key, const char *name, size_t name_bytes);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * check.c - `ssrd -t` and `ssrctl check`: does the bundle load, do its pages render, how long, how
+ * large. Runs in a process of its own, so a bundle that takes it down takes nothing else.
+ */
+#include "shm/heritage.h"
+#include "worker/bundle_load.h"
+#include "worker/js.h"
+#include "worker/render_once.h"
+#include "worker/watchdog.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+struct report {
+    json_t *pages;
+    const char *url;
+    uint64_t start_ns;
+    bool failed;
+    bool quiet;
+};
+
+static void add_page(struct report *r, const struct js_result *result, const char *problem)
+{
+    json_t *page = json_pack("{s:s, s:f, s:b}", "url", r->url, "ms",
+                             (double)(mono_ns() - r->start_ns) / 1e6, "ok", problem == NULL);
+
+    if (!page)
+        return;
+    if (problem) {
+        (void)json_object_set_new(page, "problem", json_string_nocheck(problem));
+    } else {
+        (void)json_object_set_new(page, "status", json_integer(result->status));
+        (void)json_object_set_new(page, "bytes", json_integer((json_int_t)result->body_bytes));
+        (void)json_object_set_new(page, "empty", json_boolean(result->body_bytes == 0));
+    }
+    (void)json_array_append_new(r->pages, page);
+}
+
+static void on_rendered(void *arg, const struct js_result *result)
+{
+    struct report *r = arg;
+    static struct problem problem; /* 8 kB */
+    char prefix[600];
+
+    (void)snprintf(prefix, sizeof prefix, "rendering %s: ", r->url);
+    switch (result->outcome) {
+    case JS_OK:
+        add_page(r, result, NULL);
+        return;
+    case JS_ERROR:
+        problem_from_js(&problem, prefix, result->error);
+        break;
+    case JS_TIMEOUT:
+        problem_set(&problem,
+                    "%snot done within render.timeout: it loops, or its promise never settles",
+                    prefix);
+        break;
+    case JS_OOM:
+        problem_set(&problem, "%sneeds more memory than render.heap allows", prefix);
+        break;
+    }
+    r->failed = true;
+    add_page(r, NULL, problem.text);
+}
+
+static void render_all(struct js *js, const struct heritage *heritage,
+                       const struct check_options *options, struct report *report)
+{
+    const struct str_list *warmup = &heritage->config->bundle.warmup;
+    size_t count = options->url_count > 0 ? options->url_count : warmup->count;
+    struct watchdog *watchdog = NULL;
+
+    if (watchdog_start(js, &watchdog) != 0) {
+        report->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        report->url = options->url_count > 0 ? options->url[i] : warmup->item[i];
+        report->start_ns = mono_ns();
+        render_once(js, watchdog, report->url, options->data, heritage->config->policy.timeout_ms,
+                    on_rendered, report);
+    }
+    watchdog_stop(watchdog);
+}
+
+static void print_text(const struct report *r, const struct heritage *h, uint64_t load_ms,
+                       const struct js_heap *heap)
+{
+    size_t i;
+    json_t *page;
+
+    if (!r->quiet)
+        (void)printf("%s: loads in %llu ms, %zu bytes of source, heap %.1f MiB\n", h->bundle_name,
+                     (unsigned long long)load_ms, h->bundle_bytes,
+                     (double)heap->used_bytes / (double)MIB);
+    json_array_foreach(r->pages, i, page)
+    {
+        const char *problem = json_string_value(json_object_get(page, "problem"));
+
+        if (problem)
+            (void)printf("%s\n", problem);
+        else if (!r->quiet)
+            (void)printf("  %-30s %lld  %8lld bytes  %7.2f ms%s\n",
+                         json_string_value(json_object_get(page, "url")),
+                         (long long)json_integer_value(json_object_get(page, "status")),
+                         (long long)json_integer_value(json_object_get(page, "bytes")),
+                         json_number_value(json_object_get(page, "ms")),
+                         json_is_true(json_object_get(page, "empty")) ? "  the output is empty"
+                                                                      : "");
+    }
+}
+
+static void print_json(json_t *report)
+{
+    (void)json_dumpf(report, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    (void)putchar('\n');
+    json_decref(report);
+}
+
+int check_main(const struct heritage *heritage, const struct check_options *options)
+{
+    static struct problem problem;
+    struct report report = {.pages = json_array(), .quiet = options->quiet};
+    uint64_t start_ms = mono_ms();
+    struct js_heap heap = {0};
+    struct js *js;
+
+    bundle_start_v8();
+    js = bundle_load(heritage, &problem);
+    if (!js) {
+        if (options->json)
+            print_json(json_pack("{s:s, s:b, s:s}", "bundle", heritage->bundle_name, "ok", 0,
+                                 "problem", problem.text));
+        else
+            (void)printf("%s\n", problem.text);
+        json_decref(report.pages);
+        return EXIT_FAILURE;
+    }
+    uint64_t load_ms = mono_ms() - start_ms;
+    render_all(js, heritage, options, &report);
+    js_heap(js, &heap);
+    if (options->json)
+        print_json(json_pack("{s:s, s:b, s:I, s:I, s:I, s:O}", "bundle", heritage->bundle_name,
+                             "ok", !report.failed, "load_ms", (json_int_t)load_ms, "source_bytes",
+                             (json_int_t)heritage->bundle_bytes, "heap_bytes",
+                             (json_int_t)heap.used_bytes, "pages", report.pages));
+    else
+        print_text(&report, heritage, load_ms, &heap);
+    json_decref(report.pages);
+    return report.failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conn.c - see conn.h. Every entry (readable, writable, expired, answered) ends in settle(), the
+ * one place that decides what the connection waits for next and the only one that frees it.
+ */
+#include "worker/conn.h"
+
+#include "worker/access.h"
+#include "worker/admin.h"
+#include "worker/conn_out.h"
+#include "worker/http_state.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <mimalloc.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A request that did not arrive whole in one read, or has a body. */
+struct carry {
+    bool in_body;
+    char *body; /* decoded; kept for admin requests only */
+    size_t body_bytes;
+    size_t body_cap_bytes;
+    size_t head_bytes; /* in head[] */
+    struct http_parse parse;
+    char head[]; /* http.max_header */
+};
+
+static void on_event(evutil_socket_t fd, short events, void *arg);
+
+static void watch(struct conn *c, short what)
+{
+    if (c->watching == what)
+        return;
+    if (c->watching)
+        (void)event_del(&c->event);
+    c->watching = what;
+    if (what == 0)
+        return;
+    (void)event_assign(&c->event, c->http->worker->base, c->fd, (short)(what | EV_PERSIST),
+                       on_event, c);
+    if (event_add(&c->event, NULL) != 0)
+        c->dead = true;
+}
+
+static void note_peer(struct conn *c, const struct sockaddr *peer)
+{
+    const void *address = NULL;
+
+    if (!access_is_on())
+        return;
+    if (peer->sa_family == AF_INET)
+        address = &((const struct sockaddr_in *)peer)->sin_addr;
+    else if (peer->sa_family == AF_INET6)
+        address = &((const struct sockaddr_in6 *)peer)->sin6_addr;
+    if (address)
+        (void)inet_ntop(peer->sa_family, address, c->peer, sizeof c->peer);
+}
+
+int conn_new(struct http *http, int fd, enum listener_kind kind, const struct sockaddr *peer)
+{
+    struct conn *c = mi_zalloc(sizeof *c);
+
+    if (!c) {
+        (void)close(fd);
+        return -ENOMEM;
+    }
+    c->http = http;
+    c->fd = fd;
+    c->admin = kind == LISTENER_ADMIN;
+    c->fresh = true;
+    note_peer(c, peer);
+    TAILQ_INSERT_TAIL(&http->conns, c, link);
+    http->conn_count++;
+    watch(c, EV_READ);
+    deadline_set(&http->header, &c->deadline, http->now_ms);
+    if (c->dead) {
+        conn_free(c);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+static void carry_free(struct carry *carry)
+{
+    if (!carry)
+        return;
+    mi_free(carry->body);
+    mi_free(carry);
+}
+
+void conn_free(struct conn *c)
+{
+    struct http *http = c->http;
+
+    watch(c, 0);
+    deadline_clear(&c->deadline);
+    if (c->request)
+        request_forget(c->request);
+    carry_free(c->carry);
+    unsent_free(c->unsent);
+    mi_free(c->rest);
+    (void)close(c->fd);
+    TAILQ_REMOVE(&http->conns, c, link);
+    http->conn_count--;
+    mi_free(c);
+    http_conn_closed(http);
+}
+
+bool conn_is_idle(const struct conn *c)
+{
+    return !c->carry && !c->unsent && !c->request && !c->rest && !c->lingering;
+}
+
+bool conn_has_left(struct conn *c, uint64_t waiting_ms)
+{
+    char byte;
+    ssize_t n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+    if (n > 0)
+        return false;
+    if (n == 0)
+        return waiting_ms >= 1000;
+    return errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR;
+}
+
+/* ---- requests ---- */
+
+/* A request that can't be served is answered in a line, and the connection is of no more use. */
+static void refuse(struct conn *c, uint16_t status, const char *reason)
+{
+    char body[256];
+    int n = snprintf(body, sizeof body, "%u %s: %s\n", status, reply_status_text(status), reason);
+
+    c->closing = true;
+    c->careful = true;
+    conn_reply_text(c, NULL, status, NULL, "", body, (size_t)n);
+}
+
+static void handle(struct conn *c, const struct http_parse *head, struct span body)
+{
+    if (unlikely(access_is_on()))
+        c->request_ns = mono_ns();
+    if (unlikely(c->admin))
+        admin_request(c, head, body);
+    else
+        request_page(c, head);
+}
+
+static bool keep_body(void *arg, const char *data, size_t bytes)
+{
+    struct carry *carry = arg;
+
+    if (carry->body_bytes + bytes > carry->body_cap_bytes) {
+        size_t cap = (carry->body_bytes + bytes) * 2;
+        char *body = mi_realloc(carry->body, cap);
+
+        if (!body)
+            return false;
+        carry->body = body;
+        carry->body_cap_bytes = cap;
+    }
+    memcpy(carry->body + carry->body_bytes, data, bytes);
+    carry->body_bytes += bytes;
+    return true;
+}
+
+/* The request so far moves from the worker's buffers to memory of the connection. */
+static bool begin_carry(struct conn *c, const char *data, size_t bytes)
+{
+    struct carry *carry = mi_malloc(sizeof *carry + c->http->limits.head_bytes);
+
+    if (!carry) {
+        c->dead = true;
+        return false;
+    }
+    memset(carry, 0, offsetof(struct carry, parse));
+    memcpy(&carry->parse, &c->http->parse, http_parse_bytes(&c->http->parse));
+    memcpy(carry->head, data, bytes);
+    carry->head_bytes = bytes;
+    carry->parse.base = carry->head;
+    c->carry = carry;
+    return true;
+}
+
+/* Its head is whole and a body follows. more: bytes behind the head are here already. */
+static void begin_body(struct conn *c, bool more)
+{
+    struct http *http = c->http;
+
+    c->carry->in_body = true;
+    if (c->carry->parse.expect_continue && !more) {
+        struct reply_text text = out_begin(http);
+
+        reply_add_literal(&text, "HTTP/1.1 100 Continue\r\n\r\n");
+        out_end(http, &text);
+    }
+}
+
+/* The request is whole: it is no longer the connection's when it is handled. */
+static void end_carry(struct conn *c)
+{
+    struct carry *carry = c->carry;
+
+    c->carry = NULL;
+    handle(c, &carry->parse, (struct span){carry->body, carry->body_bytes});
+    carry_free(carry);
+}
+
+static size_t take_fresh(struct conn *c, const char *data, size_t bytes)
+{
+    struct http_parse *parse = &c->http->parse;
+
+    http_parse_init(parse, &c->http->limits);
+    switch (http_parse_head(parse, data, bytes)) {
+    case HTTP_WHOLE:
+        if (likely(!parse->has_body))
+            handle(c, parse, (struct span){NULL, 0});
+        else if (begin_carry(c, data, parse->head_bytes))
+            begin_body(c, bytes > parse->head_bytes);
+        return parse->head_bytes;
+    case HTTP_MORE:
+        (void)begin_carry(c, data, bytes);
+        return bytes;
+    default:
+        refuse(c, parse->status, parse->reason);
+        return bytes;
+    }
+}
+
+static size_t take_head(struct conn *c, const char *data, size_t bytes)
+{
+    struct carry *carry = c->carry;
+    size_t had = carry->head_bytes;
+    size_t room = c->http->limits.head_bytes - had;
+    size_t taken = bytes < room ? bytes : room;
+
+    memcpy(carry->head + had, data, taken);
+    carry->head_bytes += taken;
+    switch (http_parse_head(&carry->parse, carry->head, carry->head_bytes)) {
+    case HTTP_WHOLE:
+        taken = carry->parse.head_bytes - had;
+        if (carry->parse.has_body)
+            begin_body(c, bytes > taken);
+        else
+            end_carry(c);
+        return taken;
+    case HTTP_MORE:
+        return taken;
+    default:
+        refuse(c, carry->parse.status, carry->parse.reason);
+        return bytes;
+    }
+}
+
+static size_t take_body(struct conn *c, const char *data, size_t bytes)
+{
+    struct carry *carry = c->carry;
+    size_t used;
+
+    switch (
+        http_parse_body(&carry->parse, data, bytes, c->admin ? keep_body : NULL, carry, &used)) {
+    case HTTP_WHOLE:
+        end_carry(c);
+        return used;
+    case HTTP_MORE:
+        return used;
+    default:
+        refuse(c, carry->parse.status, carry->parse.reason);
+        return bytes;
+    }
+}
+
+static bool can_take(const struct conn *c)
+{
+    return !c->dead && !c->closing && !c->request && !c->unsent;
+}
+
+static void flush(struct conn *c)
+{
+    int error = out_flush(c);
+
+    if (error && error != -EAGAIN)
+        c->dead = true;
+}
+
+static size_t take_requests(struct conn *c, const char *data, size_t bytes)
+{
+    size_t used = 0;
+
+    while (used < bytes && can_take(c)) {
+        if (!out_has_room(c->http))
+            flush(c);
+        else if (!c->carry)
+            used += take_fresh(c, data + used, bytes - used);
+        else if (!c->carry->in_body)
+            used += take_head(c, data + used, bytes - used);
+        else
+            used += take_body(c, data + used, bytes - used);
+    }
+    return used;
+}
+
+/* ---- what next ---- */
+
+static void settle_closing(struct conn *c)
+{
+    struct http *http = c->http;
+
+    if (!c->careful) {
+        conn_free(c);
+        return;
+    }
+    /* Closed with bytes unread, TCP resets and the client may lose our answer: read on a while. */
+    if (!c->lingering) {
+        c->lingering = true;
+        carry_free(c->carry);
+        c->carry = NULL;
+        (void)shutdown(c->fd, SHUT_WR);
+    }
+    watch(c, EV_READ);
+    deadline_keep(&http->linger, &c->deadline, http->now_ms);
+    if (c->dead)
+        conn_free(c);
+}
+
+static void settle(struct conn *c)
+{
+    struct http *http = c->http;
+
+    if (unlikely(c->dead)) {
+        conn_free(c);
+        return;
+    }
+    if (unlikely(c->unsent != NULL)) {
+        watch(c, EV_WRITE);
+        deadline_set(&http->send, &c->deadline, http->now_ms);
+    } else if (c->request) {
+        deadline_clear(&c->deadline); /* the render has its own */
+    } else if (c->closing) {
+        settle_closing(c);
+        return;
+    } else {
+        watch(c, EV_READ);
+        if (likely(!c->carry))
+            deadline_set(&http->keepalive, &c->deadline, http->now_ms);
+        else if (!c->carry->in_body)
+            deadline_keep(&http->header, &c->deadline, http->now_ms);
+        else
+            deadline_set(&http->body, &c->deadline, http->now_ms);
+        if (unlikely(http->close_idle) && conn_is_idle(c))
+            c->dead = true;
+    }
+    if (unlikely(c->dead))
+        conn_free(c);
+}
+
+/* Answer what can be, keep what can't yet. */
+static void serve(struct conn *c, const char *data, size_t bytes)
+{
+    size_t used = 0;
+
+    for (;;) {
+        used += take_requests(c, data + used, bytes - used);
+        flush(c);
+        if (used == bytes || !can_take(c))
+            break;
+    }
+    if (unlikely(used < bytes)) {
+        if (c->closing) {
+            c->careful = true;
+        } else if (!c->dead) {
+            c->rest = mi_malloc(bytes - used);
+            c->rest_bytes = bytes - used;
+            if (c->rest)
+                memcpy(c->rest, data + used, bytes - used);
+            else
+                c->dead = true;
+        }
+    }
+    settle(c);
+}
+
+/* Nothing hinders the connection any more: go on with what came in meanwhile. */
+static void go_on(struct conn *c)
+{
+    char *rest = c->rest;
+    size_t bytes = c->rest_bytes;
+
+    if (!rest || !can_take(c)) {
+        c->careful |= rest != NULL;
+        settle(c);
+        return;
+    }
+    c->rest = NULL;
+    c->rest_bytes = 0;
+    serve(c, rest, bytes);
+    mi_free(rest);
+}
+
+void conn_answered(struct conn *c)
+{
+    c->request = NULL;
+    flush(c);
+    go_on(c);
+}
+
+static void on_readable(struct conn *c)
+{
+    struct http *http = c->http;
+    ssize_t n;
+
+    if (c->request) { /* more is here than is asked for now; look when the answer is out */
+        watch(c, 0);
+        return;
+    }
+    n = read(c->fd, http->in, sizeof http->in);
+    if (n > 0) {
+        c->fresh = false;
+        if (likely(!c->lingering))
+            serve(c, http->in, (size_t)n);
+        return;
+    }
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return;
+    conn_free(c);
+}
+
+static void on_writable(struct conn *c)
+{
+    int error = out_resume(c);
+
+    if (error && error != -EAGAIN)
+        c->dead = true;
+    go_on(c); /* restarts the send deadline too: each bit of progress does */
+}
+
+static void on_event(evutil_socket_t fd, short events, void *arg)
+{
+    struct conn *c = arg;
+
+    (void)fd;
+    http_wake(c->http);
+    if (events & EV_READ)
+        on_readable(c);
+    else
+        on_writable(c);
+}
+
+void conn_expired(struct conn *c, const struct deadline_list *list)
+{
+    struct http *http = c->http;
+
+    if (!c->carry || (list != &http->header && list != &http->body)) {
+        conn_free(c);
+        return;
+    }
+    refuse(c, 408,
+           list == &http->header ? "the request head took too long"
+                                 : "the request body took too long");
+    flush(c);
+    settle(c);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conn.h - one client connection: bytes in, requests out to request.c or admin.c, answers back, in
+ * order. An idle one is this struct and nothing else. States and deadlines: worker/README.md,
+ * "Connections".
+ */
+#ifndef SSRD_WORKER_CONN_H
+#define SSRD_WORKER_CONN_H
+
+#include "shm/base.h"
+#include "shm/heritage.h"
+#include "worker/deadline.h"
+#include "worker/http_parse.h"
+#include "worker/http_reply.h"
+
+#include <event2/event_struct.h>
+#include <sys/socket.h>
+
+struct carry;
+struct hot_page;
+struct http;
+struct request;
+struct unsent;
+
+#define CONN_PEER_BYTES 46 /* an IPv6 address as text */
+
+struct conn {
+    struct event event;
+    struct deadline deadline;
+    TAILQ_ENTRY(conn) link;
+    struct http *http;
+    struct carry *carry;     /* a request that has begun to arrive; else NULL */
+    struct unsent *unsent;   /* answers that the socket did not take; else NULL */
+    struct request *request; /* waits for a render; else NULL */
+    char *rest;              /* pipelined bytes not looked at yet; else NULL */
+    size_t rest_bytes;
+    uint64_t request_ns; /* access log only: when the request was taken up */
+    int fd;
+    short watching; /* EV_READ, EV_WRITE or 0 */
+    bool admin;
+    bool fresh;   /* nothing received yet */
+    bool closing; /* no more requests; close when all is sent */
+    bool careful; /* the client may still be sending: linger, so that it can read the answer */
+    bool lingering;
+    bool dead;
+    char peer[CONN_PEER_BYTES]; /* "" unless the access log is on */
+};
+static_assert(sizeof(struct conn) <= 1024, "an idle connection is cheap");
+
+/* Takes fd, whatever is returned. 0 / -ENOMEM. */
+int conn_new(struct http *http, int fd, enum listener_kind kind, const struct sockaddr *peer);
+
+/* Close at once. Not from within a request's handling. */
+void conn_free(struct conn *conn);
+
+/* A deadline has passed. */
+void conn_expired(struct conn *conn, const struct deadline_list *list);
+
+bool conn_is_idle(const struct conn *conn);
+
+/*
+ * Answers. head: the request, NULL when it could not be read: then the connection closes. They only
+ * gather: whoever answers a request that waited calls conn_answered() afterwards; it may free the
+ * connection.
+ */
+void conn_reply_page(struct conn *conn, const struct http_parse *head, struct hot_page *page,
+                     const struct reply_cache *cache);
+
+/* lines: further fields, each with CRLF, "" for none; a body without type is text/plain. */
+void conn_reply_text(struct conn *conn, const struct http_parse *head, uint16_t status,
+                     const char *type, const char *lines, const char *body, size_t body_bytes);
+void conn_answered(struct conn *conn);
+
+/* Has the client of a waiting request left? One that only half-closed its side counts as present
+ * for a second, since "send, shut down, read" is a legal way to ask. */
+bool conn_has_left(struct conn *conn, uint64_t waiting_ms);
+
+#endif

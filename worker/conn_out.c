@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* conn_out.c - see conn_out.h. */
+#include "worker/conn_out.h"
+
+#include "worker/conn.h"
+#include "worker/http_state.h"
+
+#include <errno.h>
+#include <mimalloc.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* Largest answer: a page's head, the lines beside it, a body that is copied. */
+#define OUT_ANSWER_BYTES (HTTP_HEAD_BYTES_MAX + OUT_COPY_BYTES + 2048u)
+static_assert(OUT_ANSWER_BYTES < HTTP_TEXT_BYTES, "an empty batch takes any answer");
+
+struct unsent {
+    unsigned pieces;
+    unsigned at; /* the first that is not sent in full */
+    struct iovec piece[HTTP_PIECES];
+    struct hot_page *held[HTTP_PIECES];
+    char text[]; /* of the pieces that nobody holds */
+};
+
+bool out_has_room(const struct http *http)
+{
+    const struct http_batch *b = &http->batch;
+
+    return b->text_bytes + OUT_ANSWER_BYTES <= HTTP_TEXT_BYTES && b->pieces + 3 <= HTTP_PIECES;
+}
+
+struct reply_text out_begin(struct http *http)
+{
+    struct http_batch *b = &http->batch;
+
+    return (struct reply_text){b->text + b->text_bytes, 0, HTTP_TEXT_BYTES - b->text_bytes, false};
+}
+
+void out_end(struct http *http, const struct reply_text *text)
+{
+    struct http_batch *b = &http->batch;
+    unsigned last = b->pieces - 1;
+
+    assert(!text->overflow); /* out_has_room() was asked */
+    if (text->bytes == 0)
+        return;
+    b->text_bytes += text->bytes;
+    if (b->pieces > 0 && !b->held[last]) { /* text follows text without a gap */
+        b->piece[last].iov_len += text->bytes;
+        return;
+    }
+    b->piece[b->pieces] = (struct iovec){text->data, text->bytes};
+    b->held[b->pieces++] = NULL;
+}
+
+void out_body(struct http *http, struct hot_page *page, const char *data, size_t bytes)
+{
+    struct http_batch *b = &http->batch;
+
+    if (bytes == 0)
+        return;
+    if (bytes <= OUT_COPY_BYTES) {
+        struct reply_text text = out_begin(http);
+
+        reply_add(&text, data, bytes);
+        out_end(http, &text);
+        return;
+    }
+    b->piece[b->pieces] = (struct iovec){(void *)(uintptr_t)data, bytes};
+    b->held[b->pieces++] = hot_hold(page);
+}
+
+static void clear(struct http_batch *b)
+{
+    for (unsigned i = 0; i < b->pieces; i++)
+        hot_release(b->held[i]);
+    b->pieces = 0;
+    b->text_bytes = 0;
+}
+
+/* Bytes taken, or negative errno. */
+static ssize_t send_pieces(int fd, struct iovec *piece, unsigned pieces)
+{
+    struct msghdr message = {.msg_iov = piece, .msg_iovlen = pieces};
+    ssize_t n;
+
+    do {
+        n = pieces == 1 ? send(fd, piece->iov_base, piece->iov_len, MSG_NOSIGNAL)
+                        : sendmsg(fd, &message, MSG_NOSIGNAL);
+    } while (n < 0 && errno == EINTR);
+    return n >= 0 ? n : -errno;
+}
+
+/* Step over sent bytes, letting go of what was sent in full; returns the first piece that was not.
+ */
+static unsigned skip(struct iovec *piece, struct hot_page **held, unsigned at, unsigned pieces,
+                     size_t sent)
+{
+    for (; at < pieces && sent >= piece[at].iov_len; at++) {
+        sent -= piece[at].iov_len;
+        hot_release(held[at]);
+        held[at] = NULL;
+    }
+    if (at < pieces) {
+        piece[at].iov_base = (char *)piece[at].iov_base + sent;
+        piece[at].iov_len -= sent;
+    }
+    return at;
+}
+
+/* Move pieces [at, end) of the batch to memory of the connection. */
+static int keep_rest(struct conn *conn, struct http_batch *b, unsigned at)
+{
+    size_t text_bytes = 0;
+    struct unsent *u;
+    char *text;
+
+    for (unsigned i = at; i < b->pieces; i++)
+        if (!b->held[i])
+            text_bytes += b->piece[i].iov_len;
+    u = mi_malloc(sizeof *u + text_bytes);
+    if (!u)
+        return -ENOMEM;
+    u->at = 0;
+    u->pieces = 0;
+    text = u->text;
+    for (unsigned i = at; i < b->pieces; i++) {
+        struct iovec *piece = &u->piece[u->pieces];
+
+        *piece = b->piece[i];
+        u->held[u->pieces++] = b->held[i];
+        if (b->held[i]) {
+            b->held[i] = NULL; /* the hold moves along */
+            continue;
+        }
+        memcpy(text, piece->iov_base, piece->iov_len);
+        piece->iov_base = text;
+        text += piece->iov_len;
+    }
+    conn->unsent = u;
+    return -EAGAIN;
+}
+
+int out_flush(struct conn *conn)
+{
+    struct http_batch *b = &conn->http->batch;
+    unsigned at;
+    ssize_t n;
+    int result = 0;
+
+    if (b->pieces == 0)
+        return 0;
+    n = send_pieces(conn->fd, b->piece, b->pieces);
+    if (n < 0 && n != -EAGAIN && n != -EWOULDBLOCK) {
+        clear(b);
+        return (int)n;
+    }
+    at = skip(b->piece, b->held, 0, b->pieces, n > 0 ? (size_t)n : 0);
+    if (at < b->pieces)
+        result = keep_rest(conn, b, at);
+    clear(b);
+    return result;
+}
+
+int out_resume(struct conn *conn)
+{
+    struct unsent *u = conn->unsent;
+
+    while (u->at < u->pieces) {
+        ssize_t n = send_pieces(conn->fd, u->piece + u->at, u->pieces - u->at);
+
+        if (n < 0)
+            return n == -EWOULDBLOCK ? -EAGAIN : (int)n;
+        u->at = skip(u->piece, u->held, u->at, u->pieces, (size_t)n);
+    }
+    conn->unsent = NULL;
+    unsent_free(u);
+    return 0;
+}
+
+void unsent_free(struct unsent *unsent)
+{
+    if (!unsent)
+        return;
+    for (unsigned i = unsent->at; i < unsent->pieces; i++)
+        hot_release(unsent->held[i]);
+    mi_free(unsent);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conn_out.h - from answers to the socket: gathers them in the worker's one batch, writes it with
+ * one system call, and keeps with the connection what the socket did not take.
+ */
+#ifndef SSRD_WORKER_CONN_OUT_H
+#define SSRD_WORKER_CONN_OUT_H
+
+#include "shm/base.h"
+#include "worker/http_reply.h"
+
+struct conn;
+struct hot_page;
+struct http;
+struct unsent;
+
+/* Bodies up to this are copied beside their heads, larger ones are pointed to: perf note in
+ * worker/README.md, "Writing". */
+#define OUT_COPY_BYTES 16384u
+
+/* Is there room for one more answer of any kind? If not: flush first. */
+bool out_has_room(const struct http *http);
+
+/* A writer at the end of the batch's text; out_end() takes in what was written. */
+struct reply_text out_begin(struct http *http);
+void out_end(struct http *http, const struct reply_text *text);
+
+/* Bytes that lie in page, which is held until they are sent, unless they are few enough to copy. */
+void out_body(struct http *http, struct hot_page *page, const char *data, size_t bytes);
+
+/* Write the batch. 0: all of it / -EAGAIN: the rest stands in conn->unsent / other negative
+ * errno: the connection is of no more use. The batch is empty afterwards. */
+int out_flush(struct conn *conn);
+
+/* Write on conn->unsent. 0: all sent / -EAGAIN / other negative errno. */
+int out_resume(struct conn *conn);
+
+void unsent_free(struct unsent *unsent); /* takes NULL */
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* conn_reply.c - the answers of conn.h: a page or a text, gathered for the socket, counted, logged.
+ */
+#include "worker/conn.h"
+
+#include "shm/stats.h"
+#include "worker/access.h"
+#include "worker/conn_out.h"
+#include "worker/http_state.h"
+
+#include <string.h>
+
+static void count(const struct conn *c, uint16_t status)
+{
+    struct stats *stats = c->http->worker->stats;
+
+    if (c->admin)
+        return;
+    if (status < 300)
+        stats_add(&stats->requests_2xx, 1);
+    else if (status < 400)
+        stats_add(&stats->requests_3xx, 1);
+    else if (status < 500)
+        stats_add(&stats->requests_4xx, 1);
+    else
+        stats_add(&stats->requests_5xx, 1);
+}
+
+static void note_access(const struct conn *c, const struct http_parse *head, uint16_t status,
+                        uint64_t body_bytes, const char *cache)
+{
+    if (likely(!access_is_on()))
+        return;
+    access_write(&(struct access_line){
+        .peer = c->peer,
+        .head = head,
+        .status = status,
+        .body_bytes = body_bytes,
+        .cache = cache,
+        .took_us = c->request_ns ? (mono_ns() - c->request_ns) / 1000 : 0,
+        .wall_ms = wall_ms(),
+    });
+}
+
+/* The lines that end every head; decides about the connection. */
+static void end_head(struct conn *c, const struct http_parse *head, struct reply_text *text)
+{
+    struct http *http = c->http;
+    bool keep = head && head->keep_alive && !c->closing && !http->worker->draining;
+
+    reply_add(text, http->date.line, REPLY_DATE_BYTES);
+    reply_end(text, keep, head ? head->minor : 1);
+    if (!keep)
+        c->closing = true;
+    if (!keep && head && head->keep_alive)
+        c->careful = true; /* its next request may be on the way already */
+}
+
+static const char *origin_text(enum reply_origin origin)
+{
+    static const char *const texts[] = {"hot", "cold", "stale", "miss", "collapsed", "bypass"};
+
+    return texts[origin];
+}
+
+/* Which encoding to send; later: the best that Accept-Encoding allows and the page has. */
+static const struct page_variant *choose_variant(const struct page *page,
+                                                 const struct http_parse *head)
+{
+    (void)head;
+    return &page->variant[PAGE_IDENTITY];
+}
+
+static bool is_not_modified(const struct http_parse *head, const struct page *page,
+                            const struct page_variant *v)
+{
+    struct span list;
+
+    if (head->if_none_match < 0 || page->status != 200)
+        return false;
+    list = http_parse_value(head, head->if_none_match);
+    return reply_etag_matches(list.data, list.bytes, v->etag, v->etag_bytes);
+}
+
+void conn_reply_page(struct conn *c, const struct http_parse *head, struct hot_page *hot,
+                     const struct reply_cache *cache)
+{
+    struct http *http = c->http;
+    const struct page *page = &hot->page;
+    const struct page_variant *v = choose_variant(page, head);
+    struct reply_text text = out_begin(http);
+    bool not_modified = is_not_modified(head, page, v);
+    bool with_body = !not_modified && head->method != HTTP_HEAD;
+
+    if (unlikely(not_modified))
+        reply_not_modified_head(&text, page_at(page, v->head_offset), v->head_bytes);
+    else
+        reply_add(&text, page_at(page, v->head_offset), v->head_bytes);
+    reply_cache_lines(&text, cache);
+    end_head(c, head, &text);
+    out_end(http, &text);
+    if (with_body)
+        out_body(http, hot, page_at(page, v->body_offset), v->body_bytes);
+    count(c, not_modified ? 304 : page->status);
+    note_access(c, head, not_modified ? 304 : page->status, with_body ? v->body_bytes : 0,
+                origin_text(cache->origin));
+}
+
+/* A body of any size in a holder of its own, as pages are. */
+static bool add_large_body(struct http *http, const char *body, size_t body_bytes)
+{
+    struct hot_page *holder = hot_alloc(http->hot, body_bytes);
+
+    if (!holder)
+        return false;
+    memcpy(&holder->page, body, body_bytes);
+    out_body(http, holder, (const char *)&holder->page, body_bytes);
+    hot_release(holder);
+    return true;
+}
+
+void conn_reply_text(struct conn *c, const struct http_parse *head, uint16_t status,
+                     const char *type, const char *lines, const char *body, size_t body_bytes)
+{
+    struct http *http = c->http;
+    struct reply_text text = out_begin(http);
+
+    reply_add_literal(&text, "HTTP/1.1 ");
+    reply_add_int(&text, status);
+    reply_add_literal(&text, " ");
+    reply_add_str(&text, reply_status_text(status));
+    if (reply_status_has_body(status)) {
+        reply_add_literal(&text, "\r\nContent-Type: ");
+        reply_add_str(&text, type ? type : "text/plain; charset=utf-8");
+        reply_add_literal(&text, "\r\nContent-Length: ");
+        reply_add_int(&text, (int64_t)body_bytes);
+    }
+    reply_add_literal(&text, "\r\nCache-Control: no-store\r\n");
+    reply_add_str(&text, lines);
+    end_head(c, head, &text);
+    out_end(http, &text);
+    if (!head || head->method != HTTP_HEAD) {
+        if (body_bytes <= OUT_COPY_BYTES)
+            out_body(http, NULL, body, body_bytes);
+        else if (!add_large_body(http, body, body_bytes))
+            c->dead = true;
+    }
+    count(c, status);
+    note_access(c, head, status, body_bytes, "none");
+}

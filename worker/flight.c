@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* flight.c - see flight.h: the memory of requests and flights, and the table. */
+#include "worker/flight.h"
+
+#include "shm/purge.h"
+#include "worker/conn.h"
+#include "worker/http_state.h"
+#include "worker/request.h"
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <mimalloc.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define MARK_MS 10000u
+
+int requests_new(struct http *http, struct requests **ret_requests)
+{
+    struct requests *all = calloc(1, sizeof *all);
+
+    if (!all)
+        return -ENOMEM;
+    all->http = http;
+    all->worker = http->worker;
+    if (getrandom(&all->id_base, sizeof all->id_base, 0) < 0)
+        all->id_base = (uint32_t)mono_ns();
+    *ret_requests = all;
+    return 0;
+}
+
+/* A parse with its head's bytes, in memory of its own; names in lower case, as JavaScript gets
+ * them. */
+static struct http_parse *copy_head(const struct http_parse *from)
+{
+    size_t parse_bytes = http_parse_bytes(from);
+    struct http_parse *parse = mi_malloc(parse_bytes + from->head_bytes);
+    char *head;
+
+    if (!parse)
+        return NULL;
+    head = (char *)parse + parse_bytes;
+    memcpy(parse, from, parse_bytes);
+    memcpy(head, from->base, from->head_bytes);
+    parse->base = head;
+    for (int i = 0; i < parse->field_count; i++)
+        for (uint32_t k = 0; k < parse->field[i].name_bytes; k++) {
+            char *c = head + parse->field[i].name + k;
+
+            if (*c >= 'A' && *c <= 'Z')
+                *c |= 0x20;
+        }
+    return parse;
+}
+
+void request_free(struct request *r)
+{
+    if (!r)
+        return;
+    if (r->conn)
+        r->conn->request = NULL;
+    if (r->outer != r->head)
+        mi_free(r->outer);
+    mi_free(r->head);
+    mi_free(r);
+}
+
+struct request *request_new(struct conn *conn, const struct http_parse *outer,
+                            const struct http_parse *head)
+{
+    struct request *r = mi_zalloc(sizeof *r);
+
+    if (!r)
+        return NULL;
+    r->head = copy_head(head);
+    r->outer = outer == head ? r->head : copy_head(outer);
+    if (!r->head || !r->outer) {
+        request_free(r);
+        return NULL;
+    }
+    r->conn = conn;
+    if (conn)
+        conn->request = r;
+    return r;
+}
+
+void request_forget(struct request *request)
+{
+    request->conn = NULL;
+}
+
+void flight_unlist(struct flight *f)
+{
+    if (!f->in_table)
+        return;
+    LIST_REMOVE(f, link);
+    LIST_INSERT_HEAD(&f->all->others, f, link);
+    f->in_table = false;
+}
+
+void flight_end(struct flight *f)
+{
+    struct request *r;
+
+    LIST_REMOVE(f, link);
+    while ((r = TAILQ_FIRST(&f->requests))) {
+        TAILQ_REMOVE(&f->requests, r, link);
+        request_free(r);
+    }
+    mi_free(f);
+}
+
+static void fill_request(struct flight *f, const struct http_parse *head, const char *method)
+{
+    struct js_request *to = &f->job.request;
+    struct span target = http_parse_target(head);
+
+    for (int i = 0; i < head->field_count; i++) {
+        struct span name = http_parse_name(head, i);
+        struct span value = http_parse_value(head, i);
+
+        f->header[i] = (struct js_header){name.data, name.bytes, value.data, value.bytes};
+    }
+    *to = (struct js_request){
+        .url = target.data,
+        .url_bytes = target.bytes,
+        .method = method,
+        .method_bytes = strlen(method),
+        .headers = f->header,
+        .header_count = head->field_count,
+        .id = f->id,
+        .id_bytes = FLIGHT_ID_BYTES,
+    };
+}
+
+struct flight *flight_new(struct requests *all, const struct flight_plan *plan, struct request *r)
+{
+    struct span host = http_parse_host(r->head);
+    size_t origin_bytes = 7 + (host.bytes ? host.bytes : 9);
+    struct flight *f = mi_malloc(sizeof *f + plan->key.bytes + origin_bytes + plan->data.bytes);
+
+    if (!f) {
+        request_free(r);
+        return NULL;
+    }
+    memset(f, 0, offsetof(struct flight, header));
+    f->all = all;
+    f->kind = plan->kind;
+    f->policy = plan->policy;
+    f->refresh = plan->refresh;
+    f->was_stale = plan->was_stale;
+    f->key = plan->key;
+    f->key.data = f->key_text;
+    memcpy(f->key_text, plan->key.data ? plan->key.data : "", plan->key.bytes);
+    TAILQ_INIT(&f->requests);
+    TAILQ_INSERT_TAIL(&f->requests, r, link);
+    (void)snprintf(f->id, sizeof f->id, "%08x%08x", all->id_base, all->id_count++);
+
+    fill_request(f, r->head,
+                 plan->kind == FLIGHT_BYPASS ? http_method_text(r->head->method) : "GET");
+    f->origin = f->key_text + plan->key.bytes;
+    memcpy(f->origin, "http://", 7);
+    memcpy(f->origin + 7, host.bytes ? host.data : "localhost", origin_bytes - 7);
+    f->data = f->origin + origin_bytes;
+    memcpy(f->data, plan->data.data ? plan->data.data : "", plan->data.bytes);
+    f->job.request.origin = f->origin;
+    f->job.request.origin_bytes = origin_bytes;
+    f->job.request.data = f->data;
+    f->job.request.data_bytes = plan->data.bytes;
+    f->job.timeout_ms = plan->policy->timeout_ms;
+    f->job.begin = flight_begin;
+    f->job.done = flight_done;
+    f->in_table = plan->kind == FLIGHT_SHARED;
+    if (f->in_table)
+        LIST_INSERT_HEAD(&all->bucket[f->key.hash % FLIGHT_BUCKETS], f, link);
+    else
+        LIST_INSERT_HEAD(&all->others, f, link);
+    return f;
+}
+
+/* One that still may be joined: begun before a purge, it must not answer who came after it. */
+struct flight *flight_find(struct requests *all, const struct key *key)
+{
+    struct flight *f;
+
+    LIST_FOREACH(f, &all->bucket[key->hash % FLIGHT_BUCKETS], link)
+    {
+        if (f->key.hash != key->hash || f->key.bytes != key->bytes ||
+            memcmp(f->key.data, key->data, key->bytes) != 0)
+            continue;
+        if (!f->begun || f->epoch == purge_epoch(all->worker->purge))
+            return f;
+        flight_unlist(f);
+        return NULL;
+    }
+    return NULL;
+}
+
+void requests_free(struct requests *all)
+{
+    struct flight *f;
+
+    if (!all)
+        return;
+    for (size_t i = 0; i <= FLIGHT_BUCKETS; i++) {
+        struct flight_list *list = i < FLIGHT_BUCKETS ? &all->bucket[i] : &all->others;
+
+        while ((f = LIST_FIRST(list))) {
+            (void)renderer_withdraw(all->worker->renderer, &f->job);
+            flight_end(f);
+        }
+    }
+    free(all);
+}
+
+bool flight_is_marked(const struct requests *all, uint64_t hash)
+{
+    const struct mark *m = &all->mark[hash % FLIGHT_MARKS];
+
+    return m->hash == hash && m->until_ms > all->http->now_ms;
+}
+
+void flight_mark(struct requests *all, uint64_t hash)
+{
+    all->mark[hash % FLIGHT_MARKS] = (struct mark){hash, all->http->now_ms + MARK_MS};
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * flight.h - one render and all who wait for it. Flights that others may join stand in a table by
+ * key. Only request.c and the two files of flights include it.
+ *
+ * A flight is freed in flight_end() and nowhere else; its requests outlive their connections
+ * (request->conn is then NULL), because the first one's head is what JavaScript reads.
+ */
+#ifndef SSRD_WORKER_FLIGHT_H
+#define SSRD_WORKER_FLIGHT_H
+
+#include "shm/page.h"
+#include "worker/http_parse.h"
+#include "worker/http_reply.h"
+#include "worker/js.h"
+#include "worker/key.h"
+#include "worker/render.h"
+
+#include <sys/queue.h>
+
+struct conn;
+struct hot_page;
+struct http;
+struct worker;
+
+#define FLIGHT_BUCKETS 256u
+#define FLIGHT_MARKS 1024u
+#define FLIGHT_ID_BYTES 16
+
+struct request {
+    TAILQ_ENTRY(request) link;
+    struct conn *conn; /* NULL: it has left, or there never was one (a refresh) */
+    bool as_json;
+    struct http_parse *outer; /* of the request to be answered */
+    struct http_parse *head;  /* of the request to be rendered; the same but for POST /render */
+};
+TAILQ_HEAD(request_list, request);
+
+enum flight_kind {
+    FLIGHT_SHARED, /* in the table; others may join */
+    FLIGHT_ALONE,  /* for one request; its page may be stored all the same */
+    FLIGHT_BYPASS, /* for one request; past the caches */
+};
+
+struct flight {
+    struct render_job job; /* first: the callbacks get it */
+    LIST_ENTRY(flight) link;
+    struct requests *all;
+    enum flight_kind kind;
+    bool in_table;
+    bool refresh; /* a stale page was served; nobody needs to wait for this */
+    bool was_stale;
+    uint64_t epoch; /* purge epoch when it began */
+    bool begun;
+    const struct config_policy *policy;
+    struct key key; /* bytes 0: none */
+    struct request_list requests;
+    char id[FLIGHT_ID_BYTES + 1];
+    char *origin;
+    char *data;
+    struct js_header header[HTTP_FIELDS_MAX];
+    char key_text[]; /* then origin, then data */
+};
+LIST_HEAD(flight_list, flight);
+
+/* A key whose page was not for sharing: the next ones don't queue behind one another. */
+struct mark {
+    uint64_t hash;
+    uint64_t until_ms;
+};
+
+struct requests {
+    struct http *http;
+    struct worker *worker;
+    struct flight_list bucket[FLIGHT_BUCKETS]; /* those others may join */
+    struct flight_list others;
+    struct mark mark[FLIGHT_MARKS];
+    uint32_t id_base;
+    uint32_t id_count;
+    char key_text[PAGE_KEY_BYTES_MAX];
+};
+
+struct flight_plan {
+    enum flight_kind kind;
+    const struct config_policy *policy;
+    struct key key;
+    struct span data;
+    bool was_stale;
+    bool refresh;
+};
+
+/* conn NULL: a refresh. outer may be head. NULL: out of memory. */
+struct request *request_new(struct conn *conn, const struct http_parse *outer,
+                            const struct http_parse *head);
+void request_free(struct request *request); /* takes NULL */
+
+/* A flight for this request, which it takes. NULL: out of memory; the request is freed. */
+struct flight *flight_new(struct requests *all, const struct flight_plan *plan,
+                          struct request *request);
+void flight_end(struct flight *flight);    /* frees it, and the requests still on it */
+void flight_unlist(struct flight *flight); /* from now on nobody joins it */
+
+/* One of this key that may be joined, or NULL. */
+struct flight *flight_find(struct requests *all, const struct key *key);
+
+/* Keys whose page was not for sharing a moment ago: their requests don't queue behind one another.
+ */
+bool flight_is_marked(const struct requests *all, uint64_t hash);
+void flight_mark(struct requests *all, uint64_t hash);
+
+/* A stale page good enough when there is no render; the caller becomes holder. */
+struct hot_page *flight_find_sie(const struct flight *flight);
+
+/* The renderer's callbacks: flight_land.c */
+bool flight_begin(struct render_job *job);
+void flight_done(struct render_job *job, enum render_end end, const struct js_result *result);
+
+/* Answers: to a request that waits (and it is then parted from its connection), or gathered. */
+void answer_error(struct request *request, uint16_t status, const char *id,
+                  const struct js_error *error);
+void answer_page(const struct flight *flight, struct request *request, struct hot_page *hot,
+                 const struct reply_cache *cache);
+void answer_gather_failure(struct conn *conn, const struct http_parse *head, uint16_t status,
+                           const char *id, const struct js_error *error);
+void answer_count(const struct conn *conn, enum reply_origin origin);
+struct reply_cache answer_hit(const struct page *page, enum reply_origin origin, uint64_t now_ms);
+int64_t answer_ttl_s(const struct page *page, uint64_t now_ms);
+
+#endif

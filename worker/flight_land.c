@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/* flight_land.c - the life of a flight: it begins, and its render ends in a page or in a failure.
+ */
+#include "worker/flight.h"
+
+#include "shm/cold.h"
+#include "shm/log.h"
+#include "shm/purge.h"
+#include "shm/stats.h"
+#include "worker/cache_policy.h"
+#include "worker/conn.h"
+#include "worker/http_state.h"
+#include "worker/lookup.h"
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static void flight_fail(struct flight *f, uint16_t status, const struct js_error *error);
+
+/* Queue it. What can't be is shed. */
+static void flight_submit(struct flight *f)
+{
+    if (renderer_submit(f->all->worker->renderer, &f->job) == 0)
+        return;
+    stats_add(&f->all->worker->stats->renders_shed, 1);
+    flight_fail(f, 503, NULL);
+}
+
+struct hot_page *flight_find_sie(const struct flight *f)
+{
+    struct hot_page *hot = NULL;
+    enum reply_origin origin;
+
+    if (f->key.bytes == 0 || f->kind == FLIGHT_BYPASS)
+        return NULL;
+    if (lookup(f->all->http, &f->key, &hot, &origin) == FOUND_NONE)
+        return NULL;
+    if (hot->page.fresh_until_ms > f->all->http->now_ms ||
+        hot->page.sie_until_ms > f->all->http->now_ms)
+        return hot;
+    hot_release(hot);
+    return NULL;
+}
+
+/* All who wait get the error, or a stale page in its stead; the flight is over. */
+static void flight_fail(struct flight *f, uint16_t status, const struct js_error *error)
+{
+    struct requests *all = f->all;
+    struct hot_page *stale = flight_find_sie(f);
+    struct request *r;
+
+    flight_unlist(f);
+    while ((r = TAILQ_FIRST(&f->requests))) {
+        TAILQ_REMOVE(&f->requests, r, link);
+        if (stale && r->conn) {
+            struct reply_cache cache = answer_hit(&stale->page, REPLY_STALE, all->http->now_ms);
+
+            answer_page(f, r, stale, &cache);
+        } else if (r->conn) {
+            answer_error(r, status, f->id, error);
+        }
+        request_free(r);
+    }
+    hot_release(stale);
+    flight_end(f);
+}
+
+static void drop_those_who_left(struct flight *f)
+{
+    uint64_t waiting_ms = (mono_ns() - f->job.queued_ns) / 1000000u;
+    struct request *r;
+
+    TAILQ_FOREACH(r, &f->requests, link)
+    if (r->conn && conn_has_left(r->conn, waiting_ms))
+        conn_free(r->conn); /* request_forget() clears r->conn */
+}
+
+static bool is_wanted(const struct flight *f)
+{
+    const struct request *r;
+
+    if (f->refresh)
+        return true;
+    TAILQ_FOREACH(r, &f->requests, link)
+    if (r->conn)
+        return true;
+    return false;
+}
+
+/* Answer all with one page. The first gets `first`, the others collapsed. */
+static void answer_all(struct flight *f, struct hot_page *hot, struct reply_cache cache)
+{
+    struct request *r;
+
+    while ((r = TAILQ_FIRST(&f->requests))) {
+        TAILQ_REMOVE(&f->requests, r, link);
+        if (r->conn)
+            answer_page(f, r, hot, &cache);
+        if (cache.origin == REPLY_MISS)
+            cache.origin = REPLY_COLLAPSED;
+        request_free(r);
+    }
+}
+
+bool flight_begin(struct render_job *job)
+{
+    struct flight *f = (struct flight *)job;
+    struct requests *all = f->all;
+    struct hot_page *hot = NULL;
+    enum reply_origin origin;
+
+    http_wake(all->http);
+    drop_those_who_left(f);
+    if (!is_wanted(f)) {
+        flight_end(f);
+        return false;
+    }
+    /* While it waited another worker may have rendered the page. */
+    if (f->kind == FLIGHT_SHARED && lookup(all->http, &f->key, &hot, &origin) == FOUND_FRESH) {
+        flight_unlist(f);
+        answer_all(f, hot, answer_hit(&hot->page, origin, all->http->now_ms));
+        hot_release(hot);
+        flight_end(f);
+        return false;
+    }
+    hot_release(hot);
+    f->epoch = purge_epoch(all->worker->purge);
+    f->begun = true;
+    return true;
+}
+
+static void log_failure(const struct flight *f, const struct js_result *result)
+{
+    static const char *const what[] = {
+        [JS_OK] = "render gave no page",
+        [JS_ERROR] = "render failed",
+        [JS_TIMEOUT] = "render took too long and was stopped",
+        [JS_OOM] = "render met the heap limit and was stopped",
+    };
+    const struct js_request *q = &f->job.request;
+    const struct js_error *e = result->error;
+    char where[512] = "";
+
+    if (e && *e->file)
+        (void)snprintf(where, sizeof where, "%s:%u:%u", e->file, e->line, e->column);
+    log_error(what[result->outcome], log_span("url", q->url, q->url_bytes),
+              log_str("request", f->id), log_str("message", e ? e->message : NULL),
+              log_str("at", *where ? where : NULL), log_str("stack", e ? e->stack : NULL),
+              log_ms("took", (double)f->job.render_ns / 1e6));
+}
+
+/* The page as bytes; NULL: out of memory, or its head is larger than any client takes. */
+static struct hot_page *build_page(const struct flight *f, const struct js_result *result,
+                                   const struct cache_verdict *verdict)
+{
+    char head_text[HTTP_HEAD_BYTES_MAX];
+    char etag[REPLY_ETAG_BYTES];
+    struct reply_text head = {head_text, 0, sizeof head_text, false};
+    bool has_body = reply_status_has_body(result->status);
+    struct span body = {has_body && result->body_bytes ? result->body : "",
+                        has_body ? result->body_bytes : 0};
+    struct span etag_span = {etag, has_body ? REPLY_ETAG_BYTES : 0};
+    uint64_t now_ms = f->all->http->now_ms;
+    uint64_t fresh_until_ms = now_ms + verdict->ttl_ms;
+    struct page_source source;
+    struct hot_page *hot;
+    size_t bytes;
+
+    reply_etag(body.data, body.bytes, etag);
+    reply_page_head(&head, f->policy, result, verdict, etag_span);
+    if (head.overflow)
+        return NULL;
+    source = (struct page_source){
+        .hash = f->key.hash,
+        .path_hash = purge_url_hash(f->key.data + f->key.path_offset, f->key.path_bytes),
+        .epoch = f->epoch,
+        .edition = f->all->worker->heritage->edition,
+        .stored_ms = now_ms,
+        .fresh_until_ms = fresh_until_ms,
+        .swr_until_ms = fresh_until_ms + verdict->swr_ms,
+        .sie_until_ms = fresh_until_ms + verdict->sie_ms,
+        .render_us = (uint32_t)(f->job.render_ns / 1000),
+        .status = result->status,
+        .key = {f->key.data, f->key.bytes},
+        .path_offset_in_key = f->key.path_offset,
+        .path_bytes = f->key.path_bytes,
+        .tags = verdict->tag,
+        .tag_count = verdict->tag_count,
+    };
+    source.variant[PAGE_IDENTITY].head = (struct span){head.data, head.bytes};
+    source.variant[PAGE_IDENTITY].body = body;
+    source.variant[PAGE_IDENTITY].etag = etag_span;
+    bytes = page_bytes(&source);
+    hot = bytes > 0 ? hot_alloc(f->all->http->hot, bytes) : NULL;
+    if (!hot)
+        return NULL;
+    page_build(&source, &hot->page);
+    hot->checked_epoch = f->epoch; /* a purge since then is seen at the first hit */
+    return hot;
+}
+
+/* True: it stands in a cache now. */
+static bool store(const struct flight *f, struct hot_page *hot)
+{
+    struct worker *w = f->all->worker;
+    int error = cold_put(w->cold, &hot->page);
+
+    if (error == 0)
+        stats_add(&w->stats->cold_stored, 1);
+    else if (error == -EAGAIN)
+        stats_add(&w->stats->cold_refused, 1);
+    else
+        return false; /* too large for any cache, or purged meanwhile */
+    hot_put(f->all->http->hot, hot);
+    return true;
+}
+
+/* The page is for the first request alone: the others render each their own. */
+static void part_ways(struct flight *f)
+{
+    struct requests *all = f->all;
+    struct flight_plan plan = {.kind = FLIGHT_ALONE, .policy = f->policy, .key = f->key};
+    struct request *first = TAILQ_FIRST(&f->requests);
+    struct request *r;
+
+    while ((r = TAILQ_NEXT(first, link))) {
+        struct conn *c = r->conn;
+        struct flight *own;
+
+        TAILQ_REMOVE(&f->requests, r, link);
+        if (!c) {
+            request_free(r);
+            continue;
+        }
+        plan.data = (struct span){f->data, f->job.request.data_bytes};
+        own = flight_new(all, &plan, r);
+        if (own)
+            flight_submit(own);
+        else
+            conn_free(c);
+    }
+}
+
+static void flight_land(struct flight *f, const struct js_result *result)
+{
+    struct requests *all = f->all;
+    struct cache_verdict verdict;
+    struct reply_cache cache = {.origin = f->kind == FLIGHT_BYPASS ? REPLY_BYPASS : REPLY_MISS,
+                                .was_stale = f->was_stale};
+    struct hot_page *hot;
+
+    cache_policy_judge(f->policy, result, &verdict);
+    if (f->kind == FLIGHT_BYPASS || f->key.bytes == 0)
+        verdict.store = false;
+    hot = result->status >= 200 ? build_page(f, result, &verdict) : NULL;
+    if (!hot) {
+        log_failure(f, result);
+        flight_fail(f, 500, NULL);
+        return;
+    }
+    flight_unlist(f);
+    if (verdict.store) {
+        cache.stored = store(f, hot);
+        cache.ttl_s = answer_ttl_s(&hot->page, all->http->now_ms);
+    } else {
+        if (f->key.bytes > 0)
+            flight_mark(all, f->key.hash);
+        part_ways(f);
+    }
+    cache.detail = f->kind == FLIGHT_BYPASS ? "" : verdict.detail;
+    answer_all(f, hot, cache);
+    hot_release(hot);
+    flight_end(f);
+}
+
+void flight_done(struct render_job *job, enum render_end end, const struct js_result *result)
+{
+    struct flight *f = (struct flight *)job;
+    struct request *r;
+
+    http_wake(f->all->http);
+    if (end == RENDER_STOPPED) {
+        TAILQ_FOREACH(r, &f->requests, link)
+        if (r->conn)
+            r->conn->closing = true; /* whoever asks next asks another worker */
+        flight_fail(f, 503, NULL);
+    } else if (result->outcome == JS_OK) {
+        flight_land(f, result);
+    } else {
+        log_failure(f, result);
+        flight_fail(f, result->outcome == JS_TIMEOUT ? 504 : 500, result->error);
+    }
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http.c - see http.h: listeners, the coarse timer, drain. Connections look after themselves
+ * (conn.c).
+ *
+ * All workers listen on the same sockets, so one that is idle takes what a busy one leaves in the
+ * queue. A few connections a turn only: a worker that empties the queue in one go would serve
+ * alone.
+ */
+#include "worker/http.h"
+
+#include "shm/log.h"
+#include "shm/region.h"
+#include "shm/stats.h"
+#include "worker/access.h"
+#include "worker/http_state.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define ACCEPTS_A_TURN 4
+#define TICK_MS 250
+
+static void watch_listeners(struct http *http)
+{
+    bool wanted = http->accepting && !http->paused;
+
+    for (size_t i = 0; i < http->listener_count; i++) {
+        struct http_listener *l = &http->listener[i];
+
+        if (l->watched == wanted)
+            continue;
+        l->watched = wanted;
+        if (wanted ? event_add(&l->event, NULL) : event_del(&l->event))
+            log_error("a listening socket can't be watched", log_str("listen", l->from->text));
+    }
+}
+
+static void pause_accepting(struct http *http, uint64_t until_ms)
+{
+    http->paused = true;
+    http->pause_until_ms = until_ms;
+    watch_listeners(http);
+}
+
+void http_conn_closed(struct http *http)
+{
+    stats_set(&http->worker->stats->connections, http->conn_count);
+    if (unlikely(http->paused) && http->conn_count < http->conn_max) {
+        http->paused = false;
+        watch_listeners(http);
+    }
+}
+
+void http_wake(struct http *http)
+{
+    http->now_ms = region_now_ms(http->region);
+    if (unlikely(http->now_ms >= http->date.renew_ms))
+        reply_date_renew(&http->date, http->now_ms, wall_ms());
+}
+
+/* No descriptors, or no memory: the queue keeps what waits; tell it once a second. */
+static void starved(struct http *http, int error)
+{
+    pause_accepting(http, http->now_ms + 1000);
+    if (http->now_ms < http->pause_logged_ms + 1000)
+        return;
+    http->pause_logged_ms = http->now_ms;
+    log_error("connections can't be accepted for now", log_str("error", strerror(error)),
+              log_uint("connections", http->conn_count));
+}
+
+static bool is_starvation(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/* One connection off the queue; false: there is none, or none can be taken. */
+static bool accept_one(struct http *http, const struct http_listener *l)
+{
+    struct sockaddr_storage peer = {0};
+    socklen_t peer_bytes = sizeof peer;
+    int one = 1;
+    int fd =
+        accept4(l->from->fd, (struct sockaddr *)&peer, &peer_bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd < 0) {
+        if (is_starvation(errno))
+            starved(http, errno);
+        return errno == EINTR || errno == ECONNABORTED; /* that one has gone; there may be others */
+    }
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* fails on Unix sockets */
+    if (conn_new(http, fd, l->from->kind, (struct sockaddr *)&peer) != 0) {
+        starved(http, ENOMEM);
+        return false;
+    }
+    stats_add(&http->worker->stats->accepted, 1);
+    return true;
+}
+
+static void on_listener(evutil_socket_t fd, short events, void *arg)
+{
+    struct http_listener *l = arg;
+    struct http *http = l->http;
+
+    (void)fd;
+    (void)events;
+    http_wake(http);
+    for (int i = 0; i < ACCEPTS_A_TURN && http->conn_count < http->conn_max; i++)
+        if (!accept_one(http, l))
+            break;
+    stats_set(&http->worker->stats->connections, http->conn_count);
+    if (http->conn_count >= http->conn_max)
+        pause_accepting(http, UINT64_MAX);
+}
+
+static void expire(struct http *http, struct deadline_list *list)
+{
+    struct deadline *d;
+
+    while ((d = deadline_take_due(list, http->now_ms)))
+        conn_expired((struct conn *)((char *)d - offsetof(struct conn, deadline)), list);
+}
+
+static void on_tick(evutil_socket_t fd, short events, void *arg)
+{
+    struct http *http = arg;
+    struct hot_figures figures;
+
+    (void)fd;
+    (void)events;
+    http_wake(http);
+    expire(http, &http->keepalive);
+    expire(http, &http->header);
+    expire(http, &http->body);
+    expire(http, &http->send);
+    expire(http, &http->linger);
+    access_flush();
+    hot_figures(http->hot, &figures);
+    stats_set(&http->worker->stats->hot_bytes, figures.bytes);
+    stats_set(&http->worker->stats->hot_entries, figures.entries);
+    stats_set(&http->worker->stats->hot_evictions, figures.evictions);
+    if (http->paused && http->now_ms >= http->pause_until_ms) {
+        http->paused = false;
+        watch_listeners(http);
+    }
+}
+
+static void set_up_lists(struct http *http)
+{
+    const struct config *config = http->config;
+
+    TAILQ_INIT(&http->conns);
+    deadline_list_init(&http->keepalive, config->http.keepalive_ms);
+    deadline_list_init(&http->header, config->http.header_timeout_ms);
+    deadline_list_init(&http->body, config->http.body_timeout_ms);
+    deadline_list_init(&http->send, config->http.send_timeout_ms);
+    deadline_list_init(&http->linger, HTTP_LINGER_MS);
+}
+
+static int set_up_events(struct http *http)
+{
+    const struct heritage *h = http->worker->heritage;
+
+    http->listener = calloc(h->listener_count ? h->listener_count : 1, sizeof *http->listener);
+    http->tick = event_new(http->worker->base, -1, EV_PERSIST, on_tick, http);
+    if (!http->listener || !http->tick)
+        return -ENOMEM;
+    http->listener_count = h->listener_count;
+    for (size_t i = 0; i < h->listener_count; i++) {
+        struct http_listener *l = &http->listener[i];
+
+        l->http = http;
+        l->from = &h->listener[i];
+        if (event_assign(&l->event, http->worker->base, l->from->fd, EV_READ | EV_PERSIST,
+                         on_listener, l))
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+int http_new(struct worker *worker, struct http **ret_http)
+{
+    struct http *http = calloc(1, sizeof *http);
+    const struct config *config = worker->config;
+    uint32_t workers = worker->heritage->worker_count ? worker->heritage->worker_count : 1;
+    int error;
+
+    if (!http)
+        return -ENOMEM;
+    http->worker = worker;
+    http->config = config;
+    http->region = worker->heritage->region;
+    http->limits = (struct http_limits){config->http.max_header_bytes, config->http.max_body_bytes};
+    http->conn_max = (config->http.connections + workers - 1) / workers;
+    set_up_lists(http);
+    error = hot_new(config->cache.hot_bytes, &http->hot);
+    if (!error)
+        error = requests_new(http, &http->requests);
+    if (!error)
+        error = set_up_events(http);
+    if (error) {
+        http_free(http);
+        return error;
+    }
+    *ret_http = http;
+    return 0;
+}
+
+void http_free(struct http *http)
+{
+    if (!http)
+        return;
+    http_abort(http);
+    http->accepting = false;
+    watch_listeners(http);
+    if (http->tick)
+        event_free(http->tick);
+    requests_free(http->requests);
+    hot_free(http->hot);
+    free(http->listener);
+    access_close();
+    free(http);
+}
+
+int http_start(struct http *http)
+{
+    static const struct timeval tick = {0, TICK_MS * 1000L};
+    const char *access = http->config->log.access;
+    int error = access_open(access);
+
+    if (error)
+        log_warn("no access log: its file can't be opened", log_str("file", access),
+                 log_str("error", strerror(-error)));
+    http_wake(http);
+    if (event_add(http->tick, &tick))
+        return -EIO;
+    http->accepting = true;
+    watch_listeners(http);
+    return 0;
+}
+
+void http_drain(struct http *http, bool close_idle)
+{
+    struct conn *next;
+
+    http->accepting = false;
+    watch_listeners(http);
+    http->close_idle |= close_idle;
+    if (!http->close_idle)
+        return;
+    for (struct conn *c = TAILQ_FIRST(&http->conns); c; c = next) {
+        next = TAILQ_NEXT(c, link);
+        if (conn_is_idle(c))
+            conn_free(c);
+    }
+}
+
+size_t http_connections(const struct http *http)
+{
+    return http->conn_count;
+}
+
+void http_abort(struct http *http)
+{
+    struct conn *c;
+
+    while ((c = TAILQ_FIRST(&http->conns)))
+        conn_free(c);
+}

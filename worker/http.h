@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http.h - the HTTP side of a worker as its main loop sees it: listeners, connections, requests.
+ * Behind it: conn (bytes and deadlines), http_parse, http_reply, request (the path of a page),
+ * key, hot, admin.
+ */
+#ifndef SSRD_WORKER_HTTP_H
+#define SSRD_WORKER_HTTP_H
+
+#include "shm/base.h"
+
+struct worker;
+struct http;
+
+/* 0 / -ENOMEM. Nothing is accepted before http_start(). */
+int http_new(struct worker *worker, struct http **ret_http);
+void http_free(struct http *http); /* closes what is open; takes NULL */
+
+/* Accept on the listeners of the heritage. 0 / negative errno. */
+int http_start(struct http *http);
+
+/*
+ * Stop accepting. Each connection gets its next answer with `Connection: close`; it is not closed
+ * before that (a client may be sending on it), but for close_idle: then idle ones close now.
+ */
+void http_drain(struct http *http, bool close_idle);
+
+size_t http_connections(const struct http *http);
+
+/* Close everything, whatever it is doing: the deadline has come. */
+void http_abort(struct http *http);
+
+#endif

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/* http_reply.c - see http_reply.h. */
+#include "worker/http_reply.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+void reply_add(struct reply_text *text, const char *data, size_t bytes)
+{
+    if (unlikely(bytes > text->cap_bytes - text->bytes)) {
+        text->overflow = true;
+        text->cap_bytes = text->bytes;
+        return;
+    }
+    memcpy(text->data + text->bytes, data, bytes);
+    text->bytes += bytes;
+}
+
+void reply_add_str(struct reply_text *text, const char *string)
+{
+    reply_add(text, string, strlen(string));
+}
+
+void reply_add_int(struct reply_text *text, int64_t value)
+{
+    char digits[24];
+    char *at = digits + sizeof digits;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+
+    do {
+        *--at = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (value < 0)
+        *--at = '-';
+    reply_add(text, at, (size_t)(digits + sizeof digits - at));
+}
+
+const char *reply_status_text(uint16_t status)
+{
+    switch (status) {
+    case 100:
+        return "Continue";
+    case 200:
+        return "OK";
+    case 201:
+        return "Created";
+    case 202:
+        return "Accepted";
+    case 203:
+        return "Non-Authoritative Information";
+    case 204:
+        return "No Content";
+    case 205:
+        return "Reset Content";
+    case 206:
+        return "Partial Content";
+    case 300:
+        return "Multiple Choices";
+    case 301:
+        return "Moved Permanently";
+    case 302:
+        return "Found";
+    case 303:
+        return "See Other";
+    case 304:
+        return "Not Modified";
+    case 307:
+        return "Temporary Redirect";
+    case 308:
+        return "Permanent Redirect";
+    case 400:
+        return "Bad Request";
+    case 401:
+        return "Unauthorized";
+    case 402:
+        return "Payment Required";
+    case 403:
+        return "Forbidden";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 406:
+        return "Not Acceptable";
+    case 408:
+        return "Request Timeout";
+    case 409:
+        return "Conflict";
+    case 410:
+        return "Gone";
+    case 411:
+        return "Length Required";
+    case 412:
+        return "Precondition Failed";
+    case 413:
+        return "Content Too Large";
+    case 414:
+        return "URI Too Long";
+    case 415:
+        return "Unsupported Media Type";
+    case 416:
+        return "Range Not Satisfiable";
+    case 417:
+        return "Expectation Failed";
+    case 421:
+        return "Misdirected Request";
+    case 422:
+        return "Unprocessable Content";
+    case 425:
+        return "Too Early";
+    case 426:
+        return "Upgrade Required";
+    case 428:
+        return "Precondition Required";
+    case 429:
+        return "Too Many Requests";
+    case 431:
+        return "Request Header Fields Too Large";
+    case 451:
+        return "Unavailable For Legal Reasons";
+    case 500:
+        return "Internal Server Error";
+    case 501:
+        return "Not Implemented";
+    case 502:
+        return "Bad Gateway";
+    case 503:
+        return "Service Unavailable";
+    case 504:
+        return "Gateway Timeout";
+    case 505:
+        return "HTTP Version Not Supported";
+    default:
+        return "Unknown";
+    }
+}
+
+void reply_date_renew(struct reply_date *date, uint64_t now_ms, uint64_t wall_now_ms)
+{
+    static const char days[] = "SunMonTueWedThuFriSat";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    time_t seconds = (time_t)(wall_now_ms / 1000);
+    struct tm tm;
+
+    (void)gmtime_r(&seconds, &tm);
+    (void)snprintf(date->line, sizeof date->line,
+                   "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n", days + 3L * tm.tm_wday,
+                   tm.tm_mday % 100, months + 3L * tm.tm_mon, (tm.tm_year + 1900) % 10000,
+                   tm.tm_hour % 100, tm.tm_min % 100, tm.tm_sec % 100);
+    date->renew_ms = now_ms + 1000 - wall_now_ms % 1000;
+}
+
+void reply_etag(const char *body, size_t body_bytes, char ret_etag[static REPLY_ETAG_BYTES])
+{
+    static const char hex[] = "0123456789abcdef";
+    uint64_t hash = XXH3_64bits(body, body_bytes);
+
+    ret_etag[0] = '"';
+    for (int i = 0; i < 16; i++)
+        ret_etag[1 + i] = hex[hash >> (60 - 4 * i) & 15];
+    ret_etag[17] = '"';
+}
+
+static bool is(const char *data, size_t bytes, const char *text)
+{
+    return strlen(text) == bytes && strncasecmp(data, text, bytes) == 0;
+}
+
+/* Ours to say, hop by hop, or meant for us and not for clients. */
+static bool is_kept_back(const struct js_header *h)
+{
+    static const char *const names[] = {
+        "connection", "keep-alive",        "proxy-connection", "te",
+        "trailer",    "transfer-encoding", "upgrade",          "date",
+        "age",        "cache-status",      "content-length",   "etag",
+        "vary",       "surrogate-key",     "cache-tag",        "cdn-cache-control",
+    };
+
+    for (size_t i = 0; i < array_len(names); i++)
+        if (is(h->name, h->name_bytes, names[i]))
+            return true;
+    return false;
+}
+
+static bool has_header(const struct js_result *r, const char *name)
+{
+    for (size_t i = 0; i < r->header_count; i++)
+        if (is(r->headers[i].name, r->headers[i].name_bytes, name))
+            return true;
+    return false;
+}
+
+static void add_field(struct reply_text *t, const char *name, size_t name_bytes, const char *value,
+                      size_t value_bytes)
+{
+    reply_add(t, name, name_bytes);
+    reply_add_literal(t, ": ");
+    reply_add(t, value, value_bytes);
+    reply_add_literal(t, "\r\n");
+}
+
+/* One Vary line: the page's own first, then what the key's policy adds. */
+static void add_vary(struct reply_text *t, const struct config_key *key, const struct js_result *r)
+{
+    const char *before = "Vary: ";
+
+    for (size_t i = 0; i < r->header_count; i++) {
+        if (!is(r->headers[i].name, r->headers[i].name_bytes, "vary") ||
+            r->headers[i].value_bytes == 0)
+            continue;
+        reply_add_str(t, before);
+        reply_add(t, r->headers[i].value, r->headers[i].value_bytes);
+        before = ", ";
+    }
+    for (size_t i = 0; i < key->headers.count; i++) {
+        reply_add_str(t, before);
+        reply_add_str(t, key->headers.item[i]);
+        before = ", ";
+    }
+    if (key->cookies.count > 0) {
+        reply_add_str(t, before);
+        reply_add_literal(t, "cookie");
+        before = ", ";
+    }
+    if (*before == ',')
+        reply_add_literal(t, "\r\n");
+}
+
+void reply_page_head(struct reply_text *t, const struct config_policy *policy,
+                     const struct js_result *r, const struct cache_verdict *verdict,
+                     struct span etag)
+{
+    reply_add_literal(t, "HTTP/1.1 ");
+    reply_add_int(t, r->status);
+    reply_add_literal(t, " ");
+    reply_add_str(t, reply_status_text(r->status));
+    reply_add_literal(t, "\r\n");
+    if (reply_status_has_body(r->status)) {
+        if (!has_header(r, "content-type") && r->body_bytes > 0)
+            reply_add_literal(t, "Content-Type: text/html; charset=utf-8\r\n");
+        reply_add_literal(t, "Content-Length: ");
+        reply_add_int(t, (int64_t)r->body_bytes);
+        reply_add_literal(t, "\r\n");
+    }
+    if (etag.bytes > 0)
+        add_field(t, "ETag", 4, etag.data, etag.bytes);
+    for (size_t i = 0; i < r->header_count; i++)
+        if (!is_kept_back(&r->headers[i]))
+            add_field(t, r->headers[i].name, r->headers[i].name_bytes, r->headers[i].value,
+                      r->headers[i].value_bytes);
+    if (!verdict->has_control) {
+        if (verdict->store)
+            reply_add_literal(t, "Cache-Control: public, max-age=0, must-revalidate\r\n");
+        else
+            reply_add_literal(t, "Cache-Control: private, no-cache\r\n");
+    }
+    add_vary(t, &policy->key, r);
+    for (size_t i = 0; i < policy->headers.count; i++) {
+        const struct name_value *h = &policy->headers.item[i];
+
+        if (!has_header(r, h->name)) /* the page knows better */
+            add_field(t, h->name, strlen(h->name), h->value, strlen(h->value));
+    }
+}
+
+void reply_not_modified_head(struct reply_text *t, const char *head, size_t head_bytes)
+{
+    static const char *const kept[] = {"etag", "cache-control", "vary", "content-location",
+                                       "expires"};
+    const char *at = head;
+    const char *end = head + head_bytes;
+
+    reply_add_literal(t, "HTTP/1.1 304 Not Modified\r\n");
+    while (at < end) {
+        const char *line_end = memchr(at, '\n', (size_t)(end - at));
+        const char *colon = memchr(at, ':', (size_t)(end - at));
+
+        if (!line_end)
+            return;
+        for (size_t i = 0; colon && i < array_len(kept); i++)
+            if (is(at, (size_t)(colon - at), kept[i]))
+                reply_add(t, at, (size_t)(line_end + 1 - at));
+        at = line_end + 1;
+    }
+}
+
+bool reply_etag_matches(const char *list, size_t bytes, const char *etag, size_t etag_bytes)
+{
+    const char *at = list;
+    const char *end = list + bytes;
+
+    if (bytes == 1 && *list == '*')
+        return true;
+    while (at < end) {
+        const char *tag;
+
+        while (at < end && (*at == ' ' || *at == '\t' || *at == ','))
+            at++;
+        if (end - at >= 2 && at[0] == 'W' && at[1] == '/')
+            at += 2;
+        tag = at;
+        if (at < end && *at == '"') { /* an opaque tag may hold commas */
+            at = memchr(at + 1, '"', (size_t)(end - at - 1));
+            if (!at)
+                return false;
+            at++;
+        } else {
+            while (at < end && *at != ',')
+                at++;
+        }
+        if ((size_t)(at - tag) == etag_bytes && etag_bytes > 0 &&
+            memcmp(tag, etag, etag_bytes) == 0)
+            return true;
+    }
+    return false;
+}
+
+void reply_cache_lines(struct reply_text *t, const struct reply_cache *c)
+{
+    bool hit = c->origin == REPLY_HOT || c->origin == REPLY_COLD || c->origin == REPLY_STALE;
+
+    if (hit) {
+        reply_add_literal(t, "Age: ");
+        reply_add_int(t, (int64_t)c->age_s);
+        reply_add_literal(t, "\r\nCache-Status: ssrd; hit; ttl=");
+        reply_add_int(t, c->ttl_s);
+        if (c->origin == REPLY_HOT)
+            reply_add_literal(t, "; detail=hot\r\n");
+        else if (c->origin == REPLY_COLD)
+            reply_add_literal(t, "; detail=cold\r\n");
+        else
+            reply_add_literal(t, "; detail=stale\r\n");
+        return;
+    }
+    if (c->origin == REPLY_BYPASS)
+        reply_add_literal(t, "Cache-Status: ssrd; fwd=bypass");
+    else if (c->was_stale)
+        reply_add_literal(t, "Cache-Status: ssrd; fwd=stale");
+    else
+        reply_add_literal(t, "Cache-Status: ssrd; fwd=uri-miss");
+    if (c->stored) {
+        reply_add_literal(t, "; stored; ttl=");
+        reply_add_int(t, c->ttl_s);
+    }
+    if (c->origin == REPLY_COLLAPSED)
+        reply_add_literal(t, "; collapsed");
+    if (c->detail && *c->detail) {
+        reply_add_literal(t, "; detail=");
+        reply_add_str(t, c->detail);
+    }
+    reply_add_literal(t, "\r\n");
+}
+
+void reply_end(struct reply_text *t, bool keep_alive, uint8_t minor)
+{
+    if (!keep_alive)
+        reply_add_literal(t, "Connection: close\r\n\r\n");
+    else if (minor == 0)
+        reply_add_literal(t, "Connection: keep-alive\r\n\r\n");
+    else
+        reply_add_literal(t, "\r\n");
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http_state.h - struct http, which the files of the HTTP side share: what there is once a worker.
+ * Only http.c, conn.c, request.c, admin.c include it; the worker's loop sees http.h.
+ */
+#ifndef SSRD_WORKER_HTTP_STATE_H
+#define SSRD_WORKER_HTTP_STATE_H
+
+#include "shm/page.h"
+#include "worker/conn.h"
+#include "worker/deadline.h"
+#include "worker/hot.h"
+#include "worker/http.h"
+#include "worker/http_parse.h"
+#include "worker/http_reply.h"
+#include "worker/request.h"
+#include "worker/worker.h"
+
+#include <event2/event_struct.h>
+#include <sys/uio.h>
+
+#define HTTP_IN_BYTES 65536u
+#define HTTP_TEXT_BYTES 65536u
+#define HTTP_PIECES 32u
+#define HTTP_HEAD_BYTES_MAX 16384u /* of a page's response head */
+#define HTTP_LINGER_MS 2000u
+
+struct http_listener {
+    struct http *http;
+    const struct heritage_listener *from;
+    struct event event;
+    bool watched;
+};
+
+/*
+ * The answers to what one read brought, written at once. Text is copied; large bodies are pointed
+ * to and held. Empty between callbacks.
+ */
+struct http_batch {
+    struct iovec piece[HTTP_PIECES];
+    struct hot_page *held[HTTP_PIECES]; /* NULL: the piece is text */
+    unsigned pieces;
+    size_t text_bytes;
+    char text[HTTP_TEXT_BYTES];
+};
+
+struct http {
+    struct worker *worker;
+    const struct config *config;
+    const struct region *region;
+    struct http_limits limits;
+    uint64_t now_ms; /* cold clock, taken when a callback begins: also the clock of deadlines */
+    struct reply_date date;
+    struct hot *hot;
+    struct requests *requests;
+
+    struct http_listener *listener;
+    size_t listener_count;
+    bool accepting;          /* between http_start() and http_drain() */
+    bool paused;             /* for lack of descriptors or room */
+    uint64_t pause_until_ms; /* UINT64_MAX: until a connection closes */
+    uint64_t pause_logged_ms;
+
+    TAILQ_HEAD(, conn) conns;
+    size_t conn_count;
+    size_t conn_max;
+    struct deadline_list keepalive, header, body, send, linger;
+    struct event *tick;
+    bool close_idle;
+
+    struct http_parse parse; /* of a request that is whole in one read */
+    struct http_batch batch;
+    char in[HTTP_IN_BYTES];
+};
+
+/* A callback begins: take the time, renew what depends on it. */
+void http_wake(struct http *http);
+
+/* A connection was closed: there is room again. */
+void http_conn_closed(struct http *http);
+
+#endif

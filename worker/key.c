@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* key.c - see key.h. */
+#include "worker/key.h"
+
+#include "shm/keypath.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#define KEY_SEED 0x73737264u /* fixed, since the cold cache may be a file that outlives us */
+
+uint64_t key_hash(const char *data, size_t bytes)
+{
+    return XXH3_64bits_withSeed(data, bytes, KEY_SEED);
+}
+
+bool key_cookie(const struct http_parse *head, const char *name, size_t name_bytes,
+                struct span *ret_value)
+{
+    for (int i = http_parse_find(head, "cookie", 6, 0); i >= 0;
+         i = http_parse_find(head, "cookie", 6, i + 1)) {
+        struct span value = http_parse_value(head, i);
+        const char *at = value.data;
+        const char *end = at + value.bytes;
+
+        while (at < end) {
+            const char *stop = memchr(at, ';', (size_t)(end - at));
+            const char *equals;
+
+            if (!stop)
+                stop = end;
+            while (at < stop && (*at == ' ' || *at == '\t'))
+                at++;
+            equals = memchr(at, '=', (size_t)(stop - at));
+            if (equals && (size_t)(equals - at) == name_bytes &&
+                memcmp(at, name, name_bytes) == 0) {
+                *ret_value = (struct span){equals + 1, (size_t)(stop - equals - 1)};
+                return true;
+            }
+            at = stop + 1;
+        }
+    }
+    return false;
+}
+
+bool key_is_bypass(const struct config_policy *policy, const struct http_parse *head)
+{
+    struct span value;
+
+    for (size_t i = 0; i < policy->bypass_headers.count; i++) {
+        const char *name = policy->bypass_headers.item[i];
+
+        if (http_parse_find(head, name, strlen(name), 0) >= 0)
+            return true;
+    }
+    for (size_t i = 0; i < policy->bypass_cookies.count; i++) {
+        const char *name = policy->bypass_cookies.item[i];
+
+        if (key_cookie(head, name, strlen(name), &value))
+            return true;
+    }
+    return false;
+}
+
+struct text {
+    char *data;
+    size_t bytes;
+    size_t cap_bytes;
+};
+
+static bool add(struct text *t, const char *data, size_t bytes)
+{
+    if (bytes > t->cap_bytes - t->bytes)
+        return false;
+    memcpy(t->data + t->bytes, data, bytes);
+    t->bytes += bytes;
+    return true;
+}
+
+static bool add_lower(struct text *t, struct span from)
+{
+    if (from.bytes > t->cap_bytes - t->bytes)
+        return false;
+    for (size_t i = 0; i < from.bytes; i++) {
+        char c = from.data[i];
+
+        t->data[t->bytes++] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+    }
+    return true;
+}
+
+/* All fields of the name, joined by commas as RFC 9110 section 5.3 allows. */
+static bool add_header(struct text *t, const struct http_parse *head, const char *name)
+{
+    size_t name_bytes = strlen(name);
+    int i = http_parse_find(head, name, name_bytes, 0);
+
+    if (!add(t, "\n=", i >= 0 ? 2 : 1))
+        return false;
+    while (i >= 0) {
+        struct span value = http_parse_value(head, i);
+
+        if (!add(t, value.data, value.bytes))
+            return false;
+        i = http_parse_find(head, name, name_bytes, i + 1);
+        if (i >= 0 && !add(t, ",", 1))
+            return false;
+    }
+    return true;
+}
+
+static bool add_cookie(struct text *t, const struct http_parse *head, const char *name)
+{
+    struct span value;
+
+    if (!key_cookie(head, name, strlen(name), &value))
+        return add(t, "\n", 1);
+    return add(t, "\n=", 2) && add(t, value.data, value.bytes);
+}
+
+/* A back end is trusted, its users are not: 128 bits, so that no two data texts are found to agree.
+ */
+static bool add_extra(struct text *t, struct span extra)
+{
+    XXH128_hash_t hash = XXH3_128bits(extra.data, extra.bytes);
+    char hex[40];
+    int n = snprintf(hex, sizeof hex, "\n#%016llx%016llx", (unsigned long long)hash.high64,
+                     (unsigned long long)hash.low64);
+
+    return add(t, hex, (size_t)n);
+}
+
+int key_build(const struct config_key *policy, const struct http_parse *head, struct span extra,
+              char *buf, size_t cap_bytes, struct key *ret_key)
+{
+    struct text t = {buf, 0, cap_bytes};
+    struct span target = http_parse_target(head);
+    size_t path_offset;
+    size_t path_bytes = target.bytes;
+
+    if (!add_lower(&t, http_parse_host(head)))
+        return -ENOBUFS;
+    path_offset = t.bytes;
+    if (head->path_bytes == target.bytes) { /* without a query the path stands as it is */
+        if (!add(&t, target.data, target.bytes))
+            return -ENOBUFS;
+    } else {
+        int error = keypath_normalise(policy, target.data, target.bytes, buf + t.bytes,
+                                      cap_bytes - t.bytes, &path_bytes);
+
+        if (error)
+            return error;
+        t.bytes += path_bytes;
+    }
+    for (size_t i = 0; i < policy->headers.count; i++)
+        if (!add_header(&t, head, policy->headers.item[i]))
+            return -ENOBUFS;
+    for (size_t i = 0; i < policy->cookies.count; i++)
+        if (!add_cookie(&t, head, policy->cookies.item[i]))
+            return -ENOBUFS;
+    if (extra.bytes > 0 && !add_extra(&t, extra))
+        return -ENOBUFS;
+    *ret_key = (struct key){
+        .data = buf,
+        .bytes = t.bytes,
+        .hash = key_hash(buf, t.bytes),
+        .path_offset = (uint32_t)path_offset,
+        .path_bytes = (uint32_t)path_bytes,
+    };
+    return 0;
+}

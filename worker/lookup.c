@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* lookup.c - see lookup.h. */
+#include "worker/lookup.h"
+
+#include "shm/cold.h"
+#include "shm/purge.h"
+#include "worker/hot.h"
+#include "worker/http_state.h"
+
+static bool is_valid(struct http *http, struct hot_page *hot, uint64_t epoch)
+{
+    if (hot->page.edition != http->worker->heritage->edition)
+        return false;
+    if (likely(hot->checked_epoch == epoch))
+        return true;
+    if (!purge_page_valid(http->worker->purge, &hot->page))
+        return false;
+    hot->checked_epoch = epoch;
+    return true;
+}
+
+static struct hot_page *find_hot(struct http *http, const struct key *key, uint64_t epoch)
+{
+    struct hot *cache = http->hot;
+    struct hot_page *hot = hot_get(cache, key->data, key->bytes, key->hash);
+
+    if (!hot || is_valid(http, hot, epoch))
+        return hot;
+    hot_remove(cache, hot);
+    return NULL;
+}
+
+/* A copy of the cold page, put into the hot cache. The caller becomes holder. */
+static struct hot_page *find_cold(struct http *http, const struct key *key, uint64_t epoch)
+{
+    struct hot *cache = http->hot;
+    struct hot_page *hot;
+    struct cold_ref ref;
+
+    if (cold_find(http->worker->cold, key->data, key->bytes, key->hash, &ref) != 0)
+        return NULL;
+    hot = hot_alloc(cache, ref.page_bytes);
+    if (!hot)
+        return NULL;
+    hot->checked_epoch = epoch;
+    if (cold_copy(http->worker->cold, &ref, key->data, key->bytes, &hot->page) != 0 ||
+        hot->page.edition != http->worker->heritage->edition) {
+        hot_release(hot);
+        return NULL;
+    }
+    if (hot->page.fresh_until_ms > http->now_ms) /* a stale one is worth no place */
+        hot_put(cache, hot);
+    return hot;
+}
+
+enum found lookup(struct http *http, const struct key *key, struct hot_page **ret_hot,
+                  enum reply_origin *ret_origin)
+{
+    uint64_t epoch = purge_epoch(http->worker->purge);
+    uint64_t now_ms = http->now_ms;
+    struct hot_page *hot = find_hot(http, key, epoch);
+    struct hot_page *cold;
+
+    *ret_origin = REPLY_HOT;
+    if (likely(hot && hot->page.fresh_until_ms > now_ms)) {
+        *ret_hot = hot_hold(hot);
+        return FOUND_FRESH;
+    }
+    if (hot)
+        hot_hold(hot); /* finding the cold one may evict it */
+    cold = find_cold(http, key, epoch);
+    if (cold) {
+        hot_release(hot);
+        *ret_origin = REPLY_COLD;
+        *ret_hot = cold;
+        return cold->page.fresh_until_ms > now_ms ? FOUND_FRESH : FOUND_STALE;
+    }
+    *ret_hot = hot;
+    return hot ? FOUND_STALE : FOUND_NONE;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lookup.h - a page from the hot cache, else from the cold one, which then becomes hot. Judges
+ * edition and purges; what past its ttl is still good for is the caller's to judge.
+ */
+#ifndef SSRD_WORKER_LOOKUP_H
+#define SSRD_WORKER_LOOKUP_H
+
+#include "worker/http_reply.h"
+#include "worker/key.h"
+
+struct hot_page;
+struct http;
+
+enum found { FOUND_NONE, FOUND_FRESH, FOUND_STALE };
+
+/* Fresh or stale: the caller becomes holder of *ret_hot, and *ret_origin is REPLY_HOT or
+ * REPLY_COLD. None: *ret_hot is NULL. */
+enum found lookup(struct http *http, const struct key *key, struct hot_page **ret_hot,
+                  enum reply_origin *ret_origin);
+
+#endif

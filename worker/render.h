@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * render.h - the queue of renders of one worker, and the only caller of js_render() in it.
+ * Renders run between turns of the event loop, never inside a callback of it: libevent's loop is
+ * not re-entrant, and a later version turns the loop from inside JavaScript. So submit only queues.
+ */
+#ifndef SSRD_WORKER_RENDER_H
+#define SSRD_WORKER_RENDER_H
+
+#include "shm/base.h"
+#include "worker/js.h"
+
+#include <sys/queue.h>
+
+struct renderer;
+struct render_job;
+
+enum render_end {
+    RENDER_DONE,   /* result is set, whatever its outcome */
+    RENDER_STOPPED /* the worker leaves before it could run; result is NULL */
+};
+
+/*
+ * Filled by the submitter, who keeps it and all that request points to alive until `done`.
+ * All callbacks: on the worker's thread, between turns of the loop; they may submit, and may free
+ * the job in `done`, but must not enter JavaScript.
+ */
+struct render_job {
+    struct js_request request;
+    uint64_t timeout_ms; /* from its start: JavaScript and waiting for promises together */
+
+    /* Right before it starts. False: no longer wanted (the client has gone, or the page has come
+     * from elsewhere); the job is then forgotten without `done`, and may have been freed. */
+    bool (*begin)(struct render_job *job);
+    void (*done)(struct render_job *job, enum render_end end, const struct js_result *result);
+    void *arg;
+
+    /* the renderer's own */
+    TAILQ_ENTRY(render_job) link;
+    uint64_t queued_ns;
+    uint64_t start_ns;  /* mono; 0: not started */
+    uint64_t render_ns; /* set before done: from its start to its end */
+    bool queued;
+};
+
+struct worker;
+int renderer_new(struct worker *worker, struct renderer **ret_renderer);
+/* Takes NULL. The open render ends with JS_TIMEOUT, queued jobs with RENDER_STOPPED, and what their
+ * `done` submits is refused with -EBUSY. */
+void renderer_free(struct renderer *renderer);
+
+/* Queue a job. 0 / -EBUSY: the queue (render.queue) is full: shed it. */
+int renderer_submit(struct renderer *renderer, struct render_job *job);
+
+/* Take a job that has not started out of the queue; false when it has started (it then ends with
+ * `done` all the same). */
+bool renderer_withdraw(struct renderer *renderer, struct render_job *job);
+
+/* Worker's loop only: is there a job that could start now? Start it and run it, with the timers
+ * due. */
+bool renderer_ready(const struct renderer *renderer);
+void renderer_turn(struct renderer *renderer);
+size_t renderer_waiting(const struct renderer *renderer);
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* request.c - see request.h: what a request comes to. What no cache can answer waits in a flight
+ * (flight.h). */
+#include "worker/request.h"
+
+#include "shm/stats.h"
+#include "worker/conn.h"
+#include "worker/flight.h"
+#include "worker/hot.h"
+#include "worker/http_state.h"
+#include "worker/lookup.h"
+#include "worker/request_json.h"
+#include "worker/worker.h"
+
+static struct requests *requests_of(const struct conn *c)
+{
+    return c->http->requests;
+}
+
+static void out_of_memory(struct conn *c, const struct http_parse *head)
+{
+    conn_reply_text(c, head, 503, NULL, "Retry-After: 1\r\n", "503 Service Unavailable\n", 24);
+}
+
+/* The queue is full, and we are inside the handling of the request: gather the answer, no more. */
+static void shed(struct flight *f, struct conn *c, const struct http_parse *outer, bool as_json)
+{
+    struct requests *all = f->all;
+    struct hot_page *stale = c ? flight_find_sie(f) : NULL;
+
+    stats_add(&all->worker->stats->renders_shed, 1);
+    if (stale && !as_json) {
+        struct reply_cache cache = answer_hit(&stale->page, REPLY_STALE, all->http->now_ms);
+
+        answer_count(c, REPLY_STALE);
+        conn_reply_page(c, outer, stale, &cache);
+    } else if (c) {
+        answer_gather_failure(c, outer, 503, f->id, NULL);
+    }
+    hot_release(stale);
+    flight_end(f);
+}
+
+/* Join who renders this key, or start. conn NULL: a refresh. */
+static void render(struct requests *all, struct conn *c, const struct http_parse *outer,
+                   const struct http_parse *head, struct flight_plan *plan, bool as_json)
+{
+    struct flight *f = NULL;
+    struct request *r;
+
+    if (plan->kind == FLIGHT_SHARED && flight_is_marked(all, plan->key.hash))
+        plan->kind = FLIGHT_ALONE;
+    if (plan->kind == FLIGHT_SHARED)
+        f = flight_find(all, &plan->key);
+    if (f && !c)
+        return;
+    r = request_new(c, outer, head);
+    if (!r) {
+        if (c)
+            out_of_memory(c, outer);
+        return;
+    }
+    r->as_json = as_json;
+    if (f) {
+        TAILQ_INSERT_TAIL(&f->requests, r, link);
+        return;
+    }
+    f = flight_new(all, plan, r);
+    if (!f) {
+        if (c)
+            out_of_memory(c, outer);
+        return;
+    }
+    if (renderer_submit(all->worker->renderer, &f->job) != 0)
+        shed(f, c, outer, as_json);
+}
+
+static const struct config_policy *policy_of(const struct requests *all,
+                                             const struct http_parse *head)
+{
+    const struct config *config = all->http->config;
+
+    if (config->routes.count == 0)
+        return &config->policy;
+    return config_policy_for(config, http_parse_target(head).data, head->path_bytes);
+}
+
+/* From a cache, if one has it; swr: what is stale may be served when its refresh is under way. */
+static bool answer_from_cache(struct requests *all, struct conn *c, const struct http_parse *head,
+                              struct flight_plan *plan)
+{
+    uint64_t now_ms = all->http->now_ms;
+    struct hot_page *hot;
+    enum reply_origin origin;
+    struct reply_cache cache;
+
+    switch (lookup(all->http, &plan->key, &hot, &origin)) {
+    case FOUND_NONE:
+        return false;
+    case FOUND_FRESH:
+        break;
+    case FOUND_STALE:
+        plan->was_stale = true;
+        if (hot->page.swr_until_ms <= now_ms) {
+            hot_release(hot);
+            return false;
+        }
+        origin = REPLY_STALE;
+        plan->refresh = true;
+        break;
+    }
+    answer_count(c, origin);
+    cache = answer_hit(&hot->page, origin, now_ms);
+    conn_reply_page(c, head, hot, &cache);
+    hot_release(hot);
+    return true;
+}
+
+void request_page(struct conn *c, const struct http_parse *head)
+{
+    struct requests *all = requests_of(c);
+    struct flight_plan plan = {.kind = FLIGHT_BYPASS};
+    bool has_key;
+
+    if (unlikely(head->method != HTTP_GET && head->method != HTTP_HEAD)) {
+        static const char body[] = "405 Method Not Allowed\n";
+
+        conn_reply_text(c, head, 405, NULL, "Allow: GET, HEAD\r\n", body, sizeof body - 1);
+        return;
+    }
+    plan.policy = policy_of(all, head);
+    has_key = !key_is_bypass(plan.policy, head) &&
+              key_build(&plan.policy->key, head, (struct span){NULL, 0}, all->key_text,
+                        sizeof all->key_text, &plan.key) == 0;
+    if (likely(has_key)) {
+        plan.kind = FLIGHT_SHARED;
+        if (likely(answer_from_cache(all, c, head, &plan))) {
+            if (unlikely(plan.refresh))
+                render(all, NULL, head, head, &plan, false);
+            return;
+        }
+    }
+    render(all, c, head, head, &plan, false);
+}
+
+/* From a cache in JSON, for POST /render; no stale ones. */
+static bool answer_json_from_cache(struct requests *all, struct conn *c,
+                                   const struct http_parse *outer, const struct flight_plan *plan)
+{
+    struct hot_page *hot = NULL;
+    enum reply_origin origin;
+    bool fresh = lookup(all->http, &plan->key, &hot, &origin) == FOUND_FRESH;
+
+    if (fresh)
+        request_reply_json(c, outer, hot, "");
+    hot_release(hot);
+    return fresh;
+}
+
+void request_render(struct conn *c, const struct http_parse *outer, const struct http_parse *head,
+                    const struct request_ask *ask)
+{
+    struct requests *all = requests_of(c);
+    struct flight_plan plan = {
+        .kind = FLIGHT_BYPASS, .policy = policy_of(all, head), .data = ask->data};
+
+    if (ask->with_cache && !key_is_bypass(plan.policy, head) &&
+        key_build(&plan.policy->key, head, ask->data, all->key_text, sizeof all->key_text,
+                  &plan.key) == 0) {
+        plan.kind = FLIGHT_SHARED;
+        if (ask->as_json ? answer_json_from_cache(all, c, outer, &plan)
+                         : answer_from_cache(all, c, outer, &plan)) {
+            if (plan.refresh)
+                render(all, NULL, head, head, &plan, false);
+            return;
+        }
+    }
+    render(all, c, outer, head, &plan, ask->as_json);
+}

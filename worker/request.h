@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * request.h - the path of a request for a page: key, hot cache, cold cache, someone else's render,
+ * own render. Design: worker/README.md, "A page's path".
+ */
+#ifndef SSRD_WORKER_REQUEST_H
+#define SSRD_WORKER_REQUEST_H
+
+#include "shm/base.h"
+#include "worker/http_parse.h"
+
+struct conn;
+struct http;
+struct request;
+struct requests;
+
+int requests_new(struct http *http, struct requests **ret_requests); /* 0 / -ENOMEM */
+/* Renders that wait are withdrawn. By then the connections are closed, and the renderer is freed or
+ * has none of ours open. Takes NULL. */
+void requests_free(struct requests *requests);
+
+/* A request on a listener for pages: answered now (gathered, see conn.h), or conn->request is set.
+ */
+void request_page(struct conn *conn, const struct http_parse *head);
+
+/* POST /render of the admin listener. */
+struct request_ask {
+    struct span data; /* JSON */
+    bool with_cache;  /* false: past the cache */
+    bool as_json;     /* answer {"status", "headers", "html"} */
+};
+/* head: of the request to be rendered; outer: of the request to be answered; both borrowed. */
+void request_render(struct conn *conn, const struct http_parse *outer,
+                    const struct http_parse *head, const struct request_ask *ask);
+
+/* The connection of a waiting request is being closed. */
+void request_forget(struct request *request);
+
+#endif

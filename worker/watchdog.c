@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * watchdog.c - see watchdog.h.
+ *
+ *   owner   A1 deadline = d (seq_cst)            thread  T1 wake_at = t   (seq_cst, holds the mutex)
+ *           A2 load wake_at (seq_cst)                    T2 load deadline (seq_cst)
+ *           A3 wake_at > d: lock, signal, unlock         T3 wait until t, or for ever
+ * No deadline is slept over: A1/A2 and T1/T2 are a store and a load each on two words in one
+ *   total order, so either T2 sees d or A2 sees t; then A3 signals, and because T1 to T3 hold the
+ *   mutex the signal falls after the wait began.
+ * No late shot: the thread fires only after turning d into FIRING by a compare-and-swap, and
+ *   watchdog_disarm() takes the word back by an exchange: whoever is first wins. A disarm that finds
+ *   FIRING waits the few hundred nanoseconds until the shot is done, so that it can't hit the next
+ *   render.
+ * No lost shot: js_terminate() does nothing where no JavaScript runs, and the owner may have been
+ *   descheduled between arming and entering. So the deadline moves on by AGAIN_NS with each shot,
+ *   until it is disarmed.
+ */
+#include "worker/watchdog.h"
+
+#include "worker/js.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+#define IDLE UINT64_C(0)
+#define FIRING (UINT64_MAX - 1)
+#define NEVER UINT64_MAX
+#define AGAIN_NS UINT64_C(10000000)
+
+struct watchdog {
+    struct js *js;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+    bool leaving;                 /* under the mutex */
+    _Atomic uint64_t deadline_ns; /* IDLE, FIRING or a deadline */
+    _Atomic uint64_t wake_at_ns;  /* when the thread looks next by itself; NEVER: asleep */
+};
+
+static void sleep_until(struct watchdog *w, uint64_t at_ns)
+{
+    struct timespec ts = {.tv_sec = (time_t)(at_ns / 1000000000u),
+                          .tv_nsec = (long)(at_ns % 1000000000u)};
+
+    if (at_ns == NEVER)
+        (void)pthread_cond_wait(&w->wake, &w->mutex);
+    else
+        (void)pthread_cond_timedwait(&w->wake, &w->mutex, &ts);
+}
+
+static void fire(struct watchdog *w, uint64_t deadline_ns)
+{
+    if (!atomic_compare_exchange_strong_explicit(&w->deadline_ns, &deadline_ns, FIRING,
+                                                 memory_order_acq_rel, memory_order_relaxed))
+        return; /* disarmed, or armed anew; pairs with the exchange in watchdog_disarm() */
+    js_terminate(w->js);
+    atomic_store_explicit(&w->deadline_ns, mono_ns() + AGAIN_NS,
+                          memory_order_release); /* pairs disarm's loop */
+}
+
+static void *watch(void *arg)
+{
+    struct watchdog *w = arg;
+
+    (void)pthread_setname_np(pthread_self(), "ssrd-watchdog");
+    (void)pthread_mutex_lock(&w->mutex);
+    while (!w->leaving) {
+        uint64_t deadline = atomic_load_explicit(&w->deadline_ns, memory_order_seq_cst);
+        bool idle = deadline == IDLE;
+
+        if (!idle && mono_ns() >= deadline) {
+            fire(w, deadline);
+            continue;
+        }
+        uint64_t wake_at = idle ? NEVER : deadline;
+        atomic_store_explicit(&w->wake_at_ns, wake_at, memory_order_seq_cst); /* T1, pairs A2 */
+        if (atomic_load_explicit(&w->deadline_ns, memory_order_seq_cst) ==
+            deadline) /* T2, pairs A1 */
+            sleep_until(w, wake_at);
+    }
+    (void)pthread_mutex_unlock(&w->mutex);
+    return NULL;
+}
+
+/* Signals are the main thread's: it has libevent's handlers. */
+static int start_thread(struct watchdog *w)
+{
+    sigset_t all, before;
+    int error;
+
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&w->thread, NULL, watch, w);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -error;
+}
+
+int watchdog_start(struct js *js, struct watchdog **ret_watchdog)
+{
+    struct watchdog *w = calloc(1, sizeof *w);
+    pthread_condattr_t attr;
+    int error;
+
+    if (!w)
+        return -ENOMEM;
+    w->js = js;
+    atomic_init(&w->wake_at_ns, NEVER);
+    (void)pthread_mutex_init(&w->mutex, NULL);
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&w->wake, &attr);
+    (void)pthread_condattr_destroy(&attr);
+    error = start_thread(w);
+    if (error) {
+        free(w);
+        return error;
+    }
+    *ret_watchdog = w;
+    return 0;
+}
+
+static void wake(struct watchdog *w)
+{
+    (void)pthread_mutex_lock(&w->mutex);
+    (void)pthread_cond_signal(&w->wake);
+    (void)pthread_mutex_unlock(&w->mutex);
+}
+
+void watchdog_stop(struct watchdog *watchdog)
+{
+    if (!watchdog)
+        return;
+    (void)pthread_mutex_lock(&watchdog->mutex);
+    watchdog->leaving = true;
+    (void)pthread_cond_signal(&watchdog->wake);
+    (void)pthread_mutex_unlock(&watchdog->mutex);
+    (void)pthread_join(watchdog->thread, NULL);
+    (void)pthread_cond_destroy(&watchdog->wake);
+    (void)pthread_mutex_destroy(&watchdog->mutex);
+    free(watchdog);
+}
+
+void watchdog_arm(struct watchdog *watchdog, uint64_t deadline_ns)
+{
+    if (deadline_ns == IDLE)
+        deadline_ns = IDLE + 1;
+    if (deadline_ns >= FIRING)
+        deadline_ns = FIRING - 1;
+    atomic_store_explicit(&watchdog->deadline_ns, deadline_ns, memory_order_seq_cst);    /* A1 */
+    if (atomic_load_explicit(&watchdog->wake_at_ns, memory_order_seq_cst) > deadline_ns) /* A2 */
+        wake(watchdog);                                                                  /* A3 */
+}
+
+void watchdog_disarm(struct watchdog *watchdog)
+{
+    uint64_t was = atomic_exchange_explicit(&watchdog->deadline_ns, IDLE,
+                                            memory_order_acq_rel); /* pairs fire()'s swap */
+
+    if (likely(was != FIRING))
+        return;
+    while (atomic_load_explicit(&watchdog->deadline_ns, memory_order_acquire) == FIRING)
+        (void)sched_yield(); /* the shot is under way; pairs fire()'s release */
+    atomic_store_explicit(&watchdog->deadline_ns, IDLE, memory_order_relaxed);
+}

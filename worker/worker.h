@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * worker.h - one worker process: what its parts share. A single thread runs all of it (the
+ * watchdog thread touches nothing here). The parts: http (connections, requests, caches) and
+ * renderer (JavaScript). Rules of turns: worker/README.md.
+ */
+#ifndef SSRD_WORKER_WORKER_H
+#define SSRD_WORKER_WORKER_H
+
+#include "shm/base.h"
+#include "shm/heritage.h"
+
+struct cold;
+struct event_base;
+struct http;
+struct js;
+struct peer;
+struct purge;
+struct renderer;
+struct stats;
+
+struct worker {
+    const struct heritage *heritage;
+    const struct config *config; /* = heritage->config */
+    uint32_t row;                /* in the peers table */
+    struct event_base *base;
+    struct js *js;
+    struct renderer *renderer;
+    struct http *http;
+    struct cold *cold;
+    struct purge *purge;
+    struct stats *stats; /* its own row */
+    struct peer *peer;   /* its own row */
+    bool draining;       /* takes no new connections; answers with Connection: close */
+};
+
+/*
+ * The life of a worker, in the child that the zygote forked. js: warm and after js_after_fork(),
+ * or NULL with `start: cold`. Returns the exit code.
+ */
+int worker_main(const struct heritage *heritage, struct js *js, uint32_t row);
+
+#endif
