@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/* generation_worker.c - a generation's workers: ordered, born, serving, dead, replaced. */
+#include "master/generation_internal.h"
+#include "shm/cold.h"
+#include "shm/log.h"
+#include "shm/peers.h"
+#include "shm/region.h"
+#include "shm/stats.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define REVOKED_REST_MS 60000u /* a fork under way when its zygote died has long ended by then */
+#define YOUNG_DEATHS_MAX 3u    /* while loading: then the generation is refused */
+
+static struct place *by_row(struct generation *g, uint32_t row)
+{
+    for (size_t i = 0; i < g->place_count; i++)
+        if (g->place[i].state != PLACE_EMPTY && g->place[i].row == row)
+            return &g->place[i];
+    return NULL;
+}
+
+static void order(struct generation *g, struct place *place)
+{
+    int error =
+        peer_claim(g->host.region, g->heritage.generation, place->number, place->cpu, &place->row);
+
+    if (!error) {
+        error = zygote_order(g, place->row);
+        if (error)
+            peer_release(g->host.region, place->row);
+    }
+    if (error) {
+        place->start_at_ms = mono_ms() + BACKOFF_FIRST_MS;
+        log_warn("a worker can't be asked for; it is tried again",
+                 log_str("error", strerror(-error)));
+        return;
+    }
+    place->state = PLACE_ORDERED;
+    place->serving = false;
+    place->hung = false;
+    place->ordered_ms = mono_ms();
+}
+
+void workers_fill(struct generation *g)
+{
+    uint64_t now_ms = mono_ms();
+
+    if (!g->zygote_ready || g->state == GENERATION_DRAINING)
+        return;
+    for (size_t i = 0; i < g->place_count; i++)
+        if (g->place[i].state == PLACE_EMPTY && g->place[i].start_at_ms <= now_ms)
+            order(g, &g->place[i]);
+    generation_reschedule(g);
+}
+
+/* After waitpid(), or when it was never born: what it held goes back. */
+static void clear_row(struct generation *g, uint32_t row)
+{
+    unsigned repaired = cold_reap(g->host.cold, row);
+    struct stats_master *stats = stats_master(g->host.region);
+
+    atomic_fetch_add_explicit(&stats->cold_repairs, repaired, memory_order_relaxed);
+    stats_retire(g->host.region, row);
+    peer_release(g->host.region, row);
+}
+
+void worker_born(struct generation *g, uint32_t row, pid_t pid)
+{
+    struct place *place = by_row(g, row);
+
+    if (!place) {
+        (void)kill(pid, SIGKILL); /* we gave it up meanwhile */
+        return;
+    }
+    place->state = PLACE_ALIVE;
+    place->pid = pid;
+    atomic_store_explicit(&peer_at(g->host.region, row)->pid, (uint32_t)pid, memory_order_relaxed);
+    if (g->state == GENERATION_DRAINING)
+        (void)kill(pid, SIGTERM);
+    workers_poke(g);
+    /* It may have died before the zygote told us of it, and been reaped as nobody's. */
+    if (kill(pid, 0) != 0 && errno == ESRCH)
+        (void)worker_exited(g, pid, 0);
+}
+
+void worker_unborn(struct generation *g, uint32_t row, int error)
+{
+    struct place *place = by_row(g, row);
+
+    if (!place)
+        return;
+    clear_row(g, row);
+    place->state = PLACE_EMPTY;
+    place->start_at_ms = mono_ms() + BACKOFF_FIRST_MS;
+    log_error("the zygote can't fork a worker; it is tried again",
+              log_str("error", strerror(error)));
+    generation_reschedule(g);
+}
+
+static void log_death(const struct generation *g, const struct place *place, int status,
+                      uint64_t lived_ms, uint64_t pause_ms)
+{
+    bool signalled = WIFSIGNALED(status);
+
+    LOG_AT(pause_ms > 0 ? LOG_ERROR : LOG_WARN,
+           pause_ms > 0 ? "a worker dies young again and again; its place waits before the next"
+                        : "a worker has died and is replaced",
+           log_uint("worker", place->number), log_int("pid", place->pid),
+           log_uint("generation", g->heritage.generation),
+           log_int(signalled ? "signal" : "status",
+                   signalled ? WTERMSIG(status) : WEXITSTATUS(status)),
+           log_str("reason", place->hung ? "hung" : NULL), log_uint("lived_ms", lived_ms),
+           log_uint("pause_ms", pause_ms));
+}
+
+static void replace(struct generation *g, struct place *place, int status)
+{
+    uint64_t now_ms = mono_ms();
+    uint64_t lived_ms = now_ms - place->ordered_ms;
+    bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && place->serving;
+    uint64_t pause_ms = backoff_died(&place->backoff, lived_ms, killed);
+    struct stats_master *stats = stats_master(g->host.region);
+
+    atomic_fetch_add_explicit(place->hung ? &stats->restarts_hung : &stats->restarts_crash, 1,
+                              memory_order_relaxed);
+    place->start_at_ms = now_ms + pause_ms;
+    log_death(g, place, status, lived_ms, pause_ms);
+    if (g->state == GENERATION_LOADING && place->backoff.early >= YOUNG_DEATHS_MAX)
+        generation_refuse(g,
+                          "its workers die as soon as they start; the log says with which signal");
+}
+
+bool worker_exited(struct generation *g, pid_t pid, int status)
+{
+    for (size_t i = 0; i < g->place_count; i++) {
+        struct place *place = &g->place[i];
+
+        if (place->state != PLACE_ALIVE || place->pid != pid)
+            continue;
+        clear_row(g, place->row);
+        place->state = PLACE_EMPTY;
+        if (g->state != GENERATION_DRAINING)
+            replace(g, place, status);
+        else if (WIFSIGNALED(status) && !g->killed)
+            log_warn("a draining worker has died", log_int("pid", pid),
+                     log_int("signal", WTERMSIG(status)));
+        workers_fill(g);
+        return true;
+    }
+    return false;
+}
+
+/*
+ * The zygote died while workers were on order. One that serves already has left its pid in its row;
+ * the others are revoked, so that one that is still on its way exits at once (worker.c,
+ * take_place).
+ */
+void workers_orphaned(struct generation *g)
+{
+    for (size_t i = 0; i < g->place_count; i++) {
+        struct place *place = &g->place[i];
+        uint32_t expected = PEER_STARTING;
+        struct peer *peer;
+
+        if (place->state != PLACE_ORDERED)
+            continue;
+        peer = peer_at(g->host.region, place->row);
+        /* acq_rel: pairs with the worker's own swap; whoever is first has it */
+        if (atomic_compare_exchange_strong_explicit(&peer->state, &expected, PEER_REVOKED,
+                                                    memory_order_acq_rel, memory_order_acquire)) {
+            place->state = PLACE_EMPTY; /* the row rests until generations_sweep_revoked() */
+            place->start_at_ms = 0;
+            atomic_store_explicit(&peer->started_ms, mono_ms(), memory_order_relaxed);
+            continue;
+        }
+        worker_born(g, place->row,
+                    (pid_t)atomic_load_explicit(&peer->self_pid, memory_order_relaxed));
+    }
+}
+
+void generations_sweep_revoked(const struct generation_host *host, uint64_t now_ms)
+{
+    for (uint32_t row = 0; row < REGION_PEERS_MAX; row++) {
+        struct peer *peer = peer_at(host->region, row);
+
+        if (atomic_load_explicit(&peer->state, memory_order_relaxed) == PEER_REVOKED &&
+            now_ms - atomic_load_explicit(&peer->started_ms, memory_order_relaxed) >
+                REVOKED_REST_MS) {
+            (void)cold_reap(host->cold, row);
+            peer_release(host->region, row);
+        }
+    }
+}
+
+void workers_poke(struct generation *g)
+{
+    size_t serving = 0;
+
+    for (size_t i = 0; i < g->place_count; i++) {
+        struct place *place = &g->place[i];
+
+        if (place->state != PLACE_ALIVE)
+            continue;
+        /* acquire: pairs with the worker's release store of its state */
+        if (atomic_load_explicit(&peer_at(g->host.region, place->row)->state,
+                                 memory_order_acquire) >= PEER_SERVING)
+            place->serving = true;
+        serving += place->serving;
+    }
+    if (g->state == GENERATION_LOADING && serving == g->place_count)
+        generation_settle(g);
+}
+
+/* A render that neither its deadline nor the watchdog could end: its worker goes. */
+static bool is_hung(const struct peer *peer, uint64_t now_ns)
+{
+    uint64_t start_ns =
+        atomic_load_explicit(&peer->render_start_ns, memory_order_acquire); /* pairs enter() */
+    uint64_t limit_ns = atomic_load_explicit(&peer->render_limit_ns, memory_order_relaxed);
+
+    return start_ns != 0 && now_ns > start_ns && now_ns - start_ns > limit_ns;
+}
+
+void workers_tick(struct generation *g, uint64_t now_ms)
+{
+    (void)now_ms;
+    for (size_t i = 0; i < g->place_count; i++) {
+        struct place *place = &g->place[i];
+
+        if (place->state != PLACE_ALIVE || place->hung ||
+            !is_hung(peer_at(g->host.region, place->row), mono_ns()))
+            continue;
+        place->hung = true;
+        log_error("a render does not end; its worker is killed", log_uint("worker", place->number),
+                  log_int("pid", place->pid));
+        (void)kill(place->pid, SIGKILL);
+    }
+}
+
+bool workers_accept(const struct generation *g)
+{
+    for (size_t i = 0; i < g->place_count; i++) {
+        const struct place *place = &g->place[i];
+
+        /* acquire: pairs with the worker's release store of DRAINING, made after it stopped */
+        if (place->state == PLACE_ALIVE &&
+            atomic_load_explicit(&peer_at(g->host.region, place->row)->state,
+                                 memory_order_acquire) < PEER_DRAINING)
+            return true;
+    }
+    return false;
+}
+
+size_t workers_alive(const struct generation *g)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < g->place_count; i++)
+        count += g->place[i].state != PLACE_EMPTY;
+    return count;
+}
+
+uint64_t workers_next_ms(const struct generation *g)
+{
+    uint64_t next = UINT64_MAX;
+
+    for (size_t i = 0; i < g->place_count; i++)
+        if (g->place[i].state == PLACE_EMPTY && g->place[i].start_at_ms < next)
+            next = g->place[i].start_at_ms;
+    return next;
+}
