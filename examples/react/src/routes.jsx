@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+// Which page a path shows: { status, title, content, cache }.
+import { Price, ProductList, ProductTable, Stock } from './products.jsx';
+
+function Start({ products, note }) {
+  return (
+    <>
+      <p>A shop for rooms in which people read.</p>
+      {note === undefined ? null : <blockquote>{note}</blockquote>}
+      <h2>New this week</h2>
+      <ProductList products={products.slice(0, 5)} />
+    </>
+  );
+}
+
+function Products({ products, query }) {
+  const wanted = query.q ?? '';
+  const found = products.filter((p) => p.name.toLowerCase().includes(wanted.toLowerCase()));
+  return (
+    <>
+      <form>
+        <input name="q" defaultValue={wanted} aria-label="Search" />
+      </form>
+      {wanted === '' ? null : (
+        <p>
+          {found.length} found for “{wanted}”
+        </p>
+      )}
+      <ProductList products={found} />
+    </>
+  );
+}
+
+function Product({ product }) {
+  return (
+    <dl>
+      <dt>Group</dt>
+      <dd>{product.group}</dd>
+      <dt>Price</dt>
+      <dd>
+        <Price cents={product.cents} />
+      </dd>
+      <dt>Stock</dt>
+      <dd>
+        <Stock count={product.stock} />
+      </dd>
+    </dl>
+  );
+}
+
+function NotFound({ path }) {
+  return (
+    <p>
+      There is no <code>{path}</code> here. <a href="/">Back to the start</a>
+    </p>
+  );
+}
+
+const ok = (title, content, cache) => ({ status: 200, title, content, cache });
+
+export function route(path, props) {
+  if (path === '/') return ok('Welcome', <Start {...props} />);
+  if (path === '/products') return ok('Products', <Products {...props} />);
+  if (path === '/shop') return ok('Shop', <ProductTable products={props.products} />);
+  if (path === '/about') {
+    return ok('About', <p>Fern &amp; Co. has sold lamps since 1964.</p>, { ttl: 3600, tags: ['about'] });
+  }
+  const id = /^\/products\/(\d+)$/.exec(path)?.[1];
+  const product = id && props.products.find((p) => String(p.id) === id);
+  if (product) return ok(product.name, <Product product={product} />);
+  return { status: 404, title: 'Not found', content: <NotFound path={path} /> };
+}

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: MIT
+"""HTTP/1.1 in bytes: connections, limits, bad input, the admin listener."""
+
+import json
+
+import pytest
+
+import harness
+
+REQUEST = b"GET /p HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def test_connection_is_kept_alive(ssrd):
+    with ssrd().connect() as client:
+        for i in range(5):
+            assert client.get(f"/{i}").text == f"<p>hello /{i}</p>"
+
+
+def test_pipelined_requests_are_answered_in_order(ssrd):
+    with ssrd().connect() as client:
+        client.send(b"".join(REQUEST.replace(b"/p", b"/%d" % i) for i in range(50)))
+        assert [client.answer().text for _ in range(50)] == [f"<p>hello /{i}</p>" for i in range(50)]
+
+
+def test_pipelined_hits_behind_a_render_keep_their_order(ssrd):
+    server = ssrd("globalThis.renderPage = u => u === '/slow' ? new Promise(d => setTimeout(d, 50, 'slow')) : u;")
+    server.get("/a")
+    with server.connect() as client:
+        client.send(b"".join(REQUEST.replace(b"/p", path) for path in (b"/a", b"/slow", b"/a")))
+        assert [client.answer().text for _ in range(3)] == ["/a", "slow", "/a"]
+
+
+def test_request_may_come_byte_by_byte(ssrd):
+    with ssrd().connect() as client:
+        for byte in REQUEST:
+            client.send(bytes([byte]))
+        assert client.answer().status == 200
+
+
+def test_close_is_honoured(ssrd):
+    with ssrd().connect() as client:
+        answer = client.get(headers={"Connection": "close"})
+        assert answer["connection"].lower() == "close"
+        assert client.until_closed() == b""
+
+
+def test_http_1_0_closes_unless_asked_otherwise(ssrd):
+    server = ssrd()
+    with server.connect() as client:
+        assert client.get(version="1.0").status == 200
+        assert client.until_closed() == b""
+    with server.connect() as client:
+        answer = client.get(version="1.0", headers={"Connection": "keep-alive"})
+        assert answer["connection"].lower() == "keep-alive"
+        assert client.get(version="1.0").status == 200
+
+
+def test_head_has_the_headers_of_get_and_no_body(ssrd):
+    server = ssrd()
+    with server.connect() as client:
+        get, head = client.get("/p"), client.get("/p", method="HEAD")
+        assert head["content-length"] == get["content-length"] == str(len(get.body))
+        assert client.get("/p").body == get.body, "no stray byte between"
+
+
+def test_methods_that_the_bundle_can_not_answer_are_405(ssrd):
+    server = ssrd("globalThis.renderPage = (url) => 'x';")
+    for method in ("POST", "PUT", "DELETE", "PATCH"):
+        answer = server.get(method=method, body=b"a=b")
+        assert answer.status == 405, method
+        assert "GET" in answer["allow"] and "HEAD" in answer["allow"]
+
+
+BAD = [
+    ("no host", b"GET / HTTP/1.1\r\n\r\n", {400}),
+    ("two hosts", b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", {400}),
+    ("bad host", b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", {400}),
+    ("space before colon", b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", {400}),
+    ("bare cr in value", b"GET / HTTP/1.1\r\nHost: a\r\nX: b\rc\r\n\r\n", {400}),
+    ("nul in value", b"GET / HTTP/1.1\r\nHost: a\r\nX: b\0c\r\n\r\n", {400}),
+    ("no colon", b"GET / HTTP/1.1\r\nHost: a\r\nnonsense\r\n\r\n", {400}),
+    ("empty name", b"GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n", {400}),
+    ("length and chunked", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", {400}),
+    ("two lengths", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", {400}),
+    ("negative length", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", {400}),
+    ("plus in length", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\na", {400}),
+    ("length of words", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ten\r\n\r\n", {400}),
+    ("unknown coding", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: rot13\r\n\r\n", {400, 501}),
+    ("bad chunk size", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", {400, 405}),
+    ("no path", b"GET HTTP/1.1\r\nHost: a\r\n\r\n", {400}),
+    ("path without slash", b"GET p HTTP/1.1\r\nHost: a\r\n\r\n", {400}),
+    ("space in path", b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", {400}),
+    ("control in path", b"GET /a\x01 HTTP/1.1\r\nHost: a\r\n\r\n", {400}),
+    ("unknown version", b"GET / HTTP/9.9\r\nHost: a\r\n\r\n", {400, 505}),
+    ("http/2 preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {400, 405, 505}),
+    ("unknown method", b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n", {400, 405, 501}),
+    ("method in lower case", b"get / HTTP/1.1\r\nHost: a\r\n\r\n", {400, 405, 501}),
+    ("tls hello", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", {400}),
+    ("header too large", b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 20000 + b"\r\n\r\n", {431}),
+    ("too many headers", b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 5000 + b"\r\n", {431}),
+    ("uri too long", b"GET /" + b"u" * 20000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", {414}),
+]
+
+
+@pytest.fixture(scope="module")
+def bad_cases():
+    assert len({name for name, *_ in BAD}) == len(BAD)
+    return BAD
+
+
+def test_bad_requests_get_their_4xx_and_the_connection_ends(ssrd, bad_cases):
+    server = ssrd()
+    wrong = []
+    for name, data, wanted in bad_cases:
+        with server.connect() as client:
+            try:
+                client.send(data)
+                answer = client.answer()
+                if answer.status not in wanted or (answer["connection"] or "").lower() != "close":
+                    wrong.append((name, answer))
+                client.until_closed()
+            except (harness.Closed, OSError) as error:
+                wrong.append((name, error))
+    assert wrong == []
+    assert server.get().status == 200
+    assert len(server.workers()) == 1
+
+
+def test_body_too_large_is_413(ssrd):
+    server = ssrd("globalThis.renderPage = (url, data, request) => 'x';", {"http": {"max_body": "1KiB"}})
+    with server.connect() as client:
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n")
+        assert client.answer().status == 413
+
+
+def test_nothing_behind_a_bad_request_is_taken_for_a_request(ssrd):
+    with ssrd().connect() as client:
+        client.send(b"GET / HTTP/1.1\r\nHost : a\r\n\r\n" + REQUEST)
+        assert client.answer().status == 400
+        assert client.until_closed() == b""
+
+
+def test_slow_header_is_408(ssrd):
+    with ssrd(config={"http": {"header_timeout": "100ms"}}).connect() as client:
+        client.send(b"GET / HTTP/1.1\r\nHost:")
+        answer = client.answer()
+        assert answer.status == 408
+        assert client.until_closed() == b""
+
+
+def test_slow_body_is_408(ssrd):
+    server = ssrd("globalThis.renderPage = (url, data, request) => 'x';", {"http": {"body_timeout": "100ms"}})
+    with server.connect() as client:
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab")
+        assert client.answer().status in (408, 405)
+
+
+def test_idle_connection_ends_without_a_word(ssrd):
+    with ssrd(config={"http": {"keepalive": "100ms"}}).connect() as client:
+        assert client.get().status == 200
+        assert client.until_closed() == b""
+
+
+def test_client_that_reads_nothing_is_dropped(ssrd):
+    server = ssrd("globalThis.renderPage = () => 'x'.repeat(3 << 20);", {"http": {"send_timeout": "200ms"}})
+    with server.connect() as client:
+        for _ in range(20):
+            client.request()
+        harness.until(lambda: server.status()["connections"] <= 1, "the connection to be dropped")
+    assert server.get().status == 200
+
+
+def test_client_that_leaves_during_its_render_harms_nobody(ssrd):
+    server = ssrd("globalThis.renderPage = u => new Promise(d => setTimeout(d, 30, u));")
+    for i in range(20):
+        client = server.connect()
+        client.request(f"/{i}")
+        client.close()
+    assert server.get("/after").text == "/after"
+
+
+def test_absolute_form_names_the_host(ssrd):
+    with ssrd("globalThis.renderPage = (u) => u;").connect() as client:
+        client.send(b"GET http://shop.example/p?q HTTP/1.1\r\nHost: other\r\n\r\n")
+        assert client.answer().text == "/p?q"
+
+
+def test_leading_empty_lines_are_passed_over(ssrd):
+    with ssrd().connect() as client:
+        client.send(b"\r\n" + REQUEST)
+        assert client.answer().status == 200
+
+
+def test_unix_socket_serves(ssrd, sockets):
+    ssrd(config={"listen": [f"unix:{sockets}/http"]})
+    with harness.Client(f"{sockets}/http") as client:
+        assert client.get("/u").text == "<p>hello /u</p>"
+
+
+def test_big_page_arrives_whole(ssrd):
+    server = ssrd("globalThis.renderPage = (u) => u + 'é'.repeat(1500000);")
+    for _ in range(3):
+        assert server.get("/big").body == ("/big" + "é" * 1500000).encode()
+
+
+# ---------------------------------------------------------------- admin
+
+def test_health_and_readiness(ssrd):
+    server = ssrd()
+    assert server.admin("/healthz").status == 200
+    assert server.admin("/readyz").status == 200
+    assert server.admin("/nothing").status == 404
+
+
+def test_metrics_are_prometheus_text(ssrd):
+    server = ssrd()
+    server.get("/a")
+    answer = server.admin("/metrics")
+    assert answer["content-type"].startswith("text/plain; version=0.0.4")
+    names = {line.split("{")[0].split()[0] for line in answer.text.splitlines() if line and line[0] != "#"}
+    assert {"ssrd_requests_total", "ssrd_renders_total", "ssrd_cache_requests_total", "ssrd_cache_bytes",
+            "ssrd_connections", "ssrd_worker_restarts_total", "ssrd_reloads_total", "ssrd_bundle_generation",
+            "ssrd_build_info"} <= names
+    assert 'ssrd_requests_total{code="2xx"} ' in answer.text
+
+
+def test_render_endpoint_takes_data_and_passes_the_cache(ssrd):
+    server = ssrd("let n = 0; globalThis.renderPage = (u, data) => u + JSON.stringify(data) + ++n;")
+    body = json.dumps({"url": "/x?y=1", "data": {"a": [1, "<é>"]}}).encode()
+    texts = [server.admin("/render", method="POST", body=body).text for _ in range(2)]
+    assert all(t.startswith('/x?y=1{"a":[1,"<é>"]}') for t in texts) and texts[0] != texts[1]
+
+
+def test_render_endpoint_answers_json_when_asked(ssrd):
+    server = ssrd("globalThis.renderPage = () => ({status: 404, headers: {'x-a': 'b'}, body: 'no'});",
+                  {"bundle": {"warmup": []}})
+    answer = server.admin("/render", method="POST", body=b'{"url":"/x"}', headers={"Accept": "application/json"})
+    page = json.loads(answer.body)
+    assert (page["status"], page["html"], page["headers"]["x-a"]) == (404, "no", "b")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"url":7}', b'{"data":{}}'])
+def test_render_endpoint_names_what_is_wrong(ssrd, body):
+    answer = ssrd().admin("/render", method="POST", body=body)
+    assert answer.status == 400
+    assert answer["content-type"].startswith("application/problem+json")
+    assert json.loads(answer.body)["status"] == 400
+
+
+def test_purge_and_reload_endpoints(ssrd):
+    server = ssrd(harness.COUNTING)
+    first = server.get("/p").body
+    assert server.get("/p").body == first
+    assert server.admin("/purge", method="POST", body=b'{"urls":["/p"]}').status == 200
+    assert server.get("/p").body != first
+    assert server.admin("/reload", method="POST", body=b"").status == 202
+    assert harness.until(lambda: server.status()["generation"] == 2, "the second generation")
