@@ -18,8 +18,7 @@ struct region;
 struct event_base *master_base(const struct master *master);
 struct region *master_region(const struct master *master);
 struct cold *master_cold(const struct master *master);
-const struct config *
-master_config(const struct master *master); /* of the serving generation; valid
+const struct config *master_config(const struct master *master); /* of the serving generation; valid
                                                 until the next turn of the loop */
 
 /* ok: the new generation serves. text: what happened, for people, several lines allowed: the

@@ -161,8 +161,7 @@ static const char whole[] =
 
 static void the_whole_config_loads_and_what_has_no_effect_yet_is_named(void **state)
 {
-    static const char *const warned[] = {"static", "env",  "native",
-                                         "wasm",   "exec"};
+    static const char *const warned[] = {"static", "env", "native", "wasm", "exec"};
 
     assert_int_equal(parse_with(whole, NULL, 0), 0);
     assert_int_equal(problems.errors, 0);

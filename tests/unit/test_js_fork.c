@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -88,7 +89,7 @@ static void *shoot(void *arg)
 {
     struct stopper *s = arg;
 
-    while (!s->stop)
+    while (!atomic_load_explicit(&s->stop, memory_order_relaxed))
         js_terminate(s->js);
     return NULL;
 }
@@ -100,7 +101,7 @@ static void render_and_stop(struct js *js, struct last *last, const char *data)
 
     check(pthread_create(&thread, NULL, shoot, &s) == 0, "no thread");
     render(js, last, data);
-    s.stop = true;
+    atomic_store_explicit(&s.stop, true, memory_order_relaxed);
     (void)pthread_join(thread, NULL);
     check(last->outcome == JS_TIMEOUT, "what never ends was not stopped");
 }

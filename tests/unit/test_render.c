@@ -232,6 +232,11 @@ static int tear_down(void **state)
     return 0;
 }
 
+static uint64_t value(const _Atomic uint64_t *word)
+{
+    return atomic_load_explicit(word, memory_order_relaxed);
+}
+
 /* One turn of a worker. */
 static void turn(struct fixture *f)
 {
@@ -239,6 +244,8 @@ static void turn(struct fixture *f)
 
     assert_true(event_base_loop(f->worker.base, EVLOOP_ONCE | (ready ? EVLOOP_NONBLOCK : 0)) >= 0);
     renderer_turn(f->worker.renderer);
+    assert_false(the_watchdog.armed); /* between turns no JavaScript runs */
+    assert_int_equal(value(&f->peer.render_start_ns), 0);
 }
 
 /* Turns until nothing is left to do. */
@@ -253,17 +260,14 @@ static int submit(struct fixture *f, size_t number)
     return renderer_submit(f->worker.renderer, &f->job[number]);
 }
 
-static uint64_t value(const _Atomic uint64_t *word)
-{
-    return atomic_load_explicit(word, memory_order_relaxed);
-}
-
 /* ---- the queue ---- */
 
 static void renders_run_in_the_order_they_came_one_a_turn(void **state)
 {
     struct fixture *f = *state;
 
+    assert_false(renderer_ready(f->worker.renderer));
+    renderer_turn(f->worker.renderer); /* nothing to do */
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(submit(f, i), 0);
     assert_string_equal(f->js.order, ""); /* submit only queues */
@@ -275,18 +279,6 @@ static void renders_run_in_the_order_they_came_one_a_turn(void **state)
     assert_string_equal(f->js.order, "abc");
     assert_string_equal(f->ended, "abc");
     assert_int_equal(value(&f->stats.render_queue), 0);
-}
-
-static void with_nothing_queued_there_is_nothing_to_do(void **state)
-{
-    struct fixture *f = *state;
-
-    assert_false(renderer_ready(f->worker.renderer));
-    renderer_turn(f->worker.renderer);
-    assert_int_equal(submit(f, 0), 0);
-    assert_true(renderer_ready(f->worker.renderer));
-    run(f);
-    assert_false(renderer_ready(f->worker.renderer));
 }
 
 static void a_full_queue_refuses_until_there_is_room(void **state)
@@ -579,7 +571,6 @@ int main(void)
 #define WITH_RENDERER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         WITH_RENDERER(renders_run_in_the_order_they_came_one_a_turn),
-        WITH_RENDERER(with_nothing_queued_there_is_nothing_to_do),
         WITH_RENDERER(a_full_queue_refuses_until_there_is_room),
         WITH_RENDERER(what_begin_declines_is_forgotten),
         WITH_RENDERER(what_is_withdrawn_never_starts),

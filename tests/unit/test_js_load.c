@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_js_load.c - loading a bundle (worker/js.h), and what is told when it, or a render of it,
+ * fails: message, position, stack and hint.
+ */
+#include "worker/js.h"
+
+#include "tests/unit/js_fixture.h"
+
+static void an_exception_has_message_position_and_stack(void **state)
+{
+    struct bench *b = *state;
+
+    load(b, "function inner() {\n  return missing.x;\n}\nglobalThis.renderPage = () => inner()");
+    render(b);
+    assert_int_equal(b->outcome, JS_ERROR);
+    assert_string_equal(b->error, "ReferenceError: missing is not defined");
+    assert_string_equal(b->file, "bundle.js");
+    assert_int_equal(b->line, 2);
+    assert_int_equal(b->column, 3);
+    assert_non_null(strstr(b->stack, "at inner (bundle.js:2:3)"));
+    assert_null(strstr(b->stack, "ssr:"));
+    expect_error(b, "return document.title", "document is not defined");
+    assert_non_null(strstr(b->hint, "no browser"));
+}
+
+static void what_is_thrown_need_not_be_an_error(void **state)
+{
+    struct bench *b = *state;
+
+    load(b, "globalThis.renderPage = () => { throw 'some text' }");
+    render(b);
+    assert_string_equal(b->error, "threw a string: some text");
+    assert_int_equal(b->line, 1);
+    expect_error(b, "throw undefined", "rejected with undefined");
+    expect_error(b, "throw {toString() { throw 1 }}", "rejected with");
+    expect_error(b, "throw Object.create(null)", "rejected with an object");
+    expect_error(b, "throw new DOMException('why', 'AbortError')", "AbortError: why");
+    expect_error(b, "await null; throw new TypeError('later')", "TypeError: later");
+    assert_non_null(strstr(b->stack, "bundle.js:1:"));
+    expect_error(b, "return (function f() { return f() + 1 })()", "Maximum call stack size");
+    expect_error(b, "throw new Proxy({}, {get() { throw 1 }})", "rejected with");
+}
+
+static void expect_refused(struct bench *b, const char *source, const char *want, const char *hint)
+{
+    assert_int_equal(try_load(b, source, "renderPage"), -EINVAL);
+    if (!strstr(b->error, want) || !strstr(b->hint, hint))
+        fail_msg("%s\n gave %s (%s)", source, b->error, b->hint);
+}
+
+static void bundles_that_cannot_load_say_why(void **state)
+{
+    struct bench *b = *state;
+
+    expect_refused(b, "", "globalThis.renderPage is not there: it set no globals", "");
+    expect_refused(b, "globalThis.render = () => 1; globalThis.n = 2",
+                   "it set render (a function), n (a number)", "");
+    expect_refused(b, "globalThis.renderPage = 5", "globalThis.renderPage is a number", "");
+    expect_refused(b, "let a = = 1", "SyntaxError: Unexpected token '='", "");
+    assert_int_equal(b->line, 1);
+    assert_int_equal(b->column, 9);
+    expect_refused(b, "export default 1", "Unexpected token 'export'", "iife");
+    expect_refused(b, "import x from 'y'", "Cannot use import statement", "iife");
+    expect_refused(b, "require('fs')", "require is not defined", "iife");
+    expect_refused(b, "window.x = 1", "window is not defined", "browser");
+    expect_refused(b, "/x/v", "Invalid regular expression flags", "es2022");
+    expect_refused(b, "addEventListener('fetch', () => {})", "addEventListener", "fetch handlers");
+    expect_refused(b, "globalThis.default = {fetch() {}}", "fetch handlers are not available", "");
+    expect_refused(b, "throw new Error('at load')", "Error: at load", "");
+}
+
+static void the_function_may_be_dotted_or_declared(void **state)
+{
+    struct bench *b = *state;
+
+    assert_int_equal(
+        try_load(b, "globalThis.app = {n: 'self', render() { return this.n }}", "app.render"), 0);
+    render(b);
+    assert_string_equal(b->body, "self");
+    load(b, "const renderPage = () => 'declared'");
+    render(b);
+    assert_string_equal(b->body, "declared");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        JS_TEST(an_exception_has_message_position_and_stack),
+        JS_TEST(what_is_thrown_need_not_be_an_error),
+        JS_TEST(bundles_that_cannot_load_say_why),
+        JS_TEST(the_function_may_be_dotted_or_declared),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
