@@ -17,6 +17,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define LEAVES_MS 5u /* who has waited less is taken to be there still */
+
 static void flight_fail(struct flight *f, uint16_t status, const struct js_error *error);
 
 /* Queue it. What can't be is shed. */
@@ -72,6 +74,8 @@ static void drop_those_who_left(struct flight *f)
     uint64_t waiting_ms = (mono_ns() - f->job.queued_ns) / 1000000u;
     struct request *r;
 
+    if (waiting_ms < LEAVES_MS) /* a system call a render, to find next to nobody */
+        return;
     TAILQ_FOREACH(r, &f->requests, link)
     if (r->conn && conn_has_left(r->conn, waiting_ms))
         conn_free(r->conn); /* request_forget() clears r->conn */

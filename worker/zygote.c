@@ -29,9 +29,10 @@
 
 /* Before a generation takes traffic: enough for the hot functions to be compiled, short enough for
  * the promises in README.md (start <= 100 ms, reload <= 300 ms). The rest follows when idle. */
-#define HEAT_FIRST_MS 30u
+#define HEAT_FIRST_MS 20u
 #define HEAT_RELOAD_MS 120u
 #define HEAT_SLICE_MS 20u /* a FORK waits at most this long for the idle warm-up */
+#define HEAT_IDLE_MS 10   /* no order for so long: the master is done with us for now */
 #define HEAT_RENDERS_MAX 2000u
 #define HEAT_TOTAL_MS 3000u
 
@@ -225,17 +226,33 @@ static void obey_fork(struct zygote *z, const struct zygote_message *order)
     (void)send_message(z, &report);
 }
 
-/* Wait for the master's next word, warming up meanwhile. False: the master has gone. */
-static bool next_order(struct zygote *z, struct zygote_message *order)
+static bool is_warm(const struct zygote *z)
+{
+    return z->heat_left == 0 || mono_ms() >= z->heat_until_ms;
+}
+
+/* Nothing is asked of it for now: warm up further, and be ready to fork when that is done, so that a
+ * worker's successor does not wait for a collection. */
+static void use_idle_time(struct zygote *z)
 {
     struct pollfd poll_fd = {.fd = z->channel, .events = POLLIN};
 
-    while (z->heat_left > 0 && mono_ms() < z->heat_until_ms && poll(&poll_fd, 1, 0) == 0) {
+    while (z->js && (!is_warm(z) || !z->forkable) && poll(&poll_fd, 1, HEAT_IDLE_MS) == 0) {
+        if (is_warm(z)) {
+            z->forkable = js_before_fork(z->js) == 0;
+            return;
+        }
         unsigned rendered = bundle_heat(z->js, z->heritage, HEAT_SLICE_MS, z->heat_left);
 
         z->forkable = false;
         z->heat_left = rendered > 0 ? z->heat_left - rendered : 0;
     }
+}
+
+/* Wait for the master's next word. False: the master has gone. */
+static bool next_order(struct zygote *z, struct zygote_message *order)
+{
+    use_idle_time(z);
     for (;;) {
         ssize_t got = recv(z->channel, order, sizeof *order, 0);
 
