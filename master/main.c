@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* main.c - ssrd's command line. What it is told is INTERFACE.md's "Programs"; exit codes are
+/* main.c - ssrd's command line. What it can be told is in README.md, "Running it"; exit codes are
  * sysexits.h's. */
 #include "master/main.h"
 

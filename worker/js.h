@@ -111,7 +111,7 @@ struct js_request {
 
 #define JS_UNSET INT64_MIN
 
-/* What a render looked at: decides whether its page may be shared (INTERFACE.md, "HTTP"). */
+/* What a render looked at: decides whether its page may be shared (README.md, "What a page's answer tells"). */
 struct js_reads {
     bool cookie;
     bool authorization;
