@@ -27,6 +27,7 @@
 #define SSRD_VERSION "unknown"
 #endif
 
+#define STOPPING "the server is stopping: no generation serves any more"
 #define OUT_OF_MEMORY "{\"ok\":false,\"text\":\"out of memory\"}\n"
 
 /* Takes json, which may be NULL: then, as when there is no memory, the answer says so. */
@@ -166,6 +167,10 @@ static void run_purge(struct master *master, const struct control_request *reque
 
     if (problem != NULL) {
         control_answer(out, false, problem);
+        return;
+    }
+    if (master_config(master) == NULL) {
+        control_answer(out, false, STOPPING);
         return;
     }
     if (request->all) {
@@ -338,6 +343,10 @@ static void run_cache_get(struct walk *walk, const struct config *config, const 
     autofree char *normal = malloc(PAGE_KEY_BYTES_MAX);
     size_t bytes, shown = 0;
 
+    if (config == NULL) {
+        control_answer(walk->out, false, STOPPING);
+        return;
+    }
     if (normal == NULL || normal_path(config, url, normal, &bytes) != 0) {
         control_answer(walk->out, false, "not a URL: write /path?query or http://host/path?query");
         return;

@@ -346,7 +346,7 @@ void generation_poke(struct generation *generation)
     workers_poke(generation);
 }
 
-static uint64_t load_limit_ms(const struct generation *g)
+uint64_t generation_load_limit_ms(const struct generation *g)
 {
     return LOAD_GRACE_MS + g->config->bundle.warmup.count * g->config->policy.timeout_ms;
 }
@@ -360,13 +360,14 @@ void generation_tick(struct generation *generation, uint64_t now_ms)
                  log_uint("generation", generation->heritage.generation));
         generation_kill(generation);
     }
-    if (generation->state == GENERATION_LOADING && generation->zygote_pid > 0 &&
+    if (generation->state != GENERATION_DRAINING && generation->zygote_pid > 0 &&
         !generation->zygote_ready &&
-        now_ms - generation->zygote_start_ms > load_limit_ms(generation)) {
-        generation_refuse(generation,
-                          "loading the bundle does not end, nor can it be interrupted: a "
-                          "built-in at its top level (JSON.parse, fill, indexOf) works on "
-                          "too much data");
+        now_ms - generation->zygote_start_ms > generation_load_limit_ms(generation)) {
+        if (generation->state == GENERATION_LOADING)
+            generation_refuse(generation,
+                              "loading the bundle does not end, nor can it be interrupted: a "
+                              "built-in at its top level (JSON.parse, fill, indexOf) works on "
+                              "too much data");
         (void)kill(generation->zygote_pid, SIGKILL);
     }
 }
@@ -385,6 +386,9 @@ void generation_drain(struct generation *generation)
         mono_ms() + generation->config->shutdown_timeout_ms + DRAIN_GRACE_MS;
     zygote_dismiss(generation);
     workers_orphaned(generation); /* those on order: adopted and drained, or revoked */
+    if (generation->zygote_pid >
+        0) /* it may be warming up for a while yet; not in a fork's midst */
+        (void)kill(generation->zygote_pid, SIGTERM);
     generation_signal_workers(generation, SIGTERM);
     generation_reschedule(generation);
     generation_settle(generation);

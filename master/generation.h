@@ -62,7 +62,8 @@ bool generation_exited(struct generation *generation, pid_t pid, int status);
 /* A child's row has news: workers that have begun to serve. */
 void generation_poke(struct generation *generation);
 
-/* Every 100 ms: renders that nothing but SIGKILL ends, zygotes that do not answer. */
+/* Several times a second: renders that nothing but SIGKILL ends, workers that give no sign of life,
+ * zygotes that do not answer. */
 void generation_tick(struct generation *generation, uint64_t now_ms);
 
 void generation_drain(struct generation *generation);

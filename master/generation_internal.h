@@ -22,10 +22,12 @@ struct place {
     uint32_t number;
     int32_t cpu;
     enum place_state state;
-    uint32_t row; /* ORDERED, ALIVE */
-    pid_t pid;    /* ALIVE */
-    bool serving; /* its row has said so */
-    bool hung;    /* we killed it: a render did not end */
+    uint32_t row;          /* ORDERED, ALIVE */
+    pid_t pid;             /* ALIVE */
+    bool serving;          /* its row has said so */
+    bool hung;             /* we killed it: a render did not end, or it gave no sign of life */
+    uint64_t heartbeat_ms; /* ALIVE: of its row, when last looked at */
+    uint64_t silent_ms;    /* since it last gave a sign, as far as this process ran itself */
     uint64_t ordered_ms;
     uint64_t start_at_ms; /* mono; EMPTY: not before */
     struct backoff backoff;
@@ -52,6 +54,7 @@ struct generation {
 
     struct place *place;
     size_t place_count;
+    uint64_t tick_ms;        /* mono; the last generation_tick() */
     bool killed;             /* by us: its children's deaths are no news */
     uint64_t drain_until_ms; /* mono; DRAINING: what is left then is killed */
     struct event *retry;     /* the next start_at_ms or zygote_again_ms */
@@ -85,5 +88,6 @@ workers_next_ms(const struct generation *g); /* the earliest start that waits; U
 void generation_refuse(struct generation *g, const char *text);
 void generation_reschedule(struct generation *g); /* something about to wait for changed */
 void generation_settle(struct generation *g);     /* a child came or went: has the state changed? */
+uint64_t generation_load_limit_ms(const struct generation *g); /* for a load, warm-up included */
 
 #endif

@@ -13,6 +13,9 @@
 #include <sys/wait.h>
 
 #define REVOKED_REST_MS 60000u /* a fork under way when its zygote died has long ended by then */
+#define ORDER_MS_MAX 5000u     /* for a fork; on top of a render that the zygote may be busy with */
+#define SILENCE_MS_MAX 10000u  /* a worker's heart beats once a second; on top of a render */
+#define TICK_MS_MAX 200u       /* more between two ticks: we did not run, so nor may others have */
 #define YOUNG_DEATHS_MAX 3u    /* while loading: then the generation is refused */
 
 static struct place *by_row(struct generation *g, uint32_t row)
@@ -42,6 +45,7 @@ static void order(struct generation *g, struct place *place)
     place->state = PLACE_ORDERED;
     place->serving = false;
     place->hung = false;
+    place->silent_ms = 0;
     place->ordered_ms = mono_ms();
 }
 
@@ -78,6 +82,7 @@ void worker_born(struct generation *g, uint32_t row, pid_t pid)
     }
     place->state = PLACE_ALIVE;
     place->pid = pid;
+    place->silent_ms = 0;
     atomic_store_explicit(&peer_at(g->host.region, row)->pid, (uint32_t)pid, memory_order_relaxed);
     if (g->state == GENERATION_DRAINING)
         (void)kill(pid, SIGTERM);
@@ -87,14 +92,38 @@ void worker_born(struct generation *g, uint32_t row, pid_t pid)
         (void)worker_exited(g, pid, 0);
 }
 
+/* What was ordered may come or not. One that serves already has left its pid in its row; else the
+ * row is revoked, so that one that is still on its way exits at once (worker.c, take_place). */
+static void orphan(struct generation *g, struct place *place)
+{
+    struct peer *peer = peer_at(g->host.region, place->row);
+    uint32_t expected = PEER_STARTING;
+
+    /* acq_rel: pairs with the worker's own swap; whoever is first has it */
+    if (atomic_compare_exchange_strong_explicit(&peer->state, &expected, PEER_REVOKED,
+                                                memory_order_acq_rel, memory_order_acquire)) {
+        place->state = PLACE_EMPTY; /* the row rests until generations_sweep_revoked() */
+        place->start_at_ms = 0;
+        atomic_store_explicit(&peer->started_ms, mono_ms(), memory_order_relaxed);
+        return;
+    }
+    worker_born(g, place->row, (pid_t)atomic_load_explicit(&peer->self_pid, memory_order_relaxed));
+}
+
 void worker_unborn(struct generation *g, uint32_t row, int error)
 {
     struct place *place = by_row(g, row);
 
     if (!place)
         return;
-    clear_row(g, row);
-    place->state = PLACE_EMPTY;
+    if (error == EIO) { /* who was to tell its pid has died (zygote.c, fork_worker) */
+        orphan(g, place);
+        if (place->state != PLACE_EMPTY)
+            return;
+    } else {
+        clear_row(g, row);
+        place->state = PLACE_EMPTY;
+    }
     place->start_at_ms = mono_ms() + BACKOFF_FIRST_MS;
     log_error("the zygote can't fork a worker; it is tried again",
               log_str("error", strerror(error)));
@@ -132,6 +161,8 @@ static void replace(struct generation *g, struct place *place, int status)
     if (g->state == GENERATION_LOADING && place->backoff.early >= YOUNG_DEATHS_MAX)
         generation_refuse(g,
                           "its workers die as soon as they start; the log says with which signal");
+    else if (g->state == GENERATION_LOADING && place->hung)
+        generation_refuse(g, "its workers start but do not get to serve in time");
 }
 
 bool worker_exited(struct generation *g, pid_t pid, int status)
@@ -154,32 +185,12 @@ bool worker_exited(struct generation *g, pid_t pid, int status)
     return false;
 }
 
-/*
- * The zygote died while workers were on order. One that serves already has left its pid in its row;
- * the others are revoked, so that one that is still on its way exits at once (worker.c,
- * take_place).
- */
+/* The zygote died, or was dismissed, while workers were on order. */
 void workers_orphaned(struct generation *g)
 {
-    for (size_t i = 0; i < g->place_count; i++) {
-        struct place *place = &g->place[i];
-        uint32_t expected = PEER_STARTING;
-        struct peer *peer;
-
-        if (place->state != PLACE_ORDERED)
-            continue;
-        peer = peer_at(g->host.region, place->row);
-        /* acq_rel: pairs with the worker's own swap; whoever is first has it */
-        if (atomic_compare_exchange_strong_explicit(&peer->state, &expected, PEER_REVOKED,
-                                                    memory_order_acq_rel, memory_order_acquire)) {
-            place->state = PLACE_EMPTY; /* the row rests until generations_sweep_revoked() */
-            place->start_at_ms = 0;
-            atomic_store_explicit(&peer->started_ms, mono_ms(), memory_order_relaxed);
-            continue;
-        }
-        worker_born(g, place->row,
-                    (pid_t)atomic_load_explicit(&peer->self_pid, memory_order_relaxed));
-    }
+    for (size_t i = 0; i < g->place_count; i++)
+        if (g->place[i].state == PLACE_ORDERED)
+            orphan(g, &g->place[i]);
 }
 
 void generations_sweep_revoked(const struct generation_host *host, uint64_t now_ms)
@@ -225,19 +236,73 @@ static bool is_hung(const struct peer *peer, uint64_t now_ns)
     return start_ns != 0 && now_ns > start_ns && now_ns - start_ns > limit_ns;
 }
 
+/* The longest that JavaScript may keep a process from its loop. */
+static uint64_t render_max_ms(const struct generation *g)
+{
+    const struct config *config = g->config;
+    uint64_t longest_ms = config->policy.timeout_ms;
+
+    for (size_t i = 0; i < config->routes.count; i++)
+        if (config->routes.item[i].policy.timeout_ms > longest_ms)
+            longest_ms = config->routes.item[i].policy.timeout_ms;
+    return longest_ms + config->render.grace_ms;
+}
+
+static bool is_silent(const struct generation *g, struct place *place, uint64_t passed_ms)
+{
+    uint64_t heartbeat_ms = atomic_load_explicit(&peer_at(g->host.region, place->row)->heartbeat_ms,
+                                                 memory_order_relaxed);
+
+    if (heartbeat_ms != place->heartbeat_ms) {
+        place->heartbeat_ms = heartbeat_ms;
+        place->silent_ms = 0;
+    }
+    place->silent_ms += passed_ms;
+    if (place->state == PLACE_ORDERED)
+        return place->silent_ms > ORDER_MS_MAX + render_max_ms(g);
+    return place->silent_ms >
+           (place->serving ? SILENCE_MS_MAX + render_max_ms(g) : generation_load_limit_ms(g));
+}
+
+static void tick_ordered(struct generation *g, struct place *place)
+{
+    place->silent_ms = 0;
+    log_error("the zygote does not fork; it is killed", log_int("pid", g->zygote_pid));
+    if (g->state == GENERATION_LOADING)
+        generation_refuse(g, "its zygote has loaded it but does not fork workers in time");
+    if (g->zygote_pid > 0)
+        (void)kill(g->zygote_pid, SIGKILL);
+}
+
+static void tick_alive(struct generation *g, struct place *place, bool silent)
+{
+    bool renders = is_hung(peer_at(g->host.region, place->row), mono_ns());
+
+    if (place->hung || (!renders && !silent))
+        return;
+    place->hung = true;
+    log_error(renders          ? "a render does not end; its worker is killed"
+              : place->serving ? "a worker gives no sign of life and is killed"
+                               : "a worker does not get to serve and is killed",
+              log_uint("worker", place->number), log_int("pid", place->pid));
+    (void)kill(place->pid, SIGKILL);
+}
+
 void workers_tick(struct generation *g, uint64_t now_ms)
 {
-    (void)now_ms;
+    uint64_t passed_ms = now_ms - g->tick_ms;
+
+    if (passed_ms > TICK_MS_MAX) /* the first one too */
+        passed_ms = TICK_MS_MAX;
+    g->tick_ms = now_ms;
     for (size_t i = 0; i < g->place_count; i++) {
         struct place *place = &g->place[i];
+        bool silent = place->state != PLACE_EMPTY && is_silent(g, place, passed_ms);
 
-        if (place->state != PLACE_ALIVE || place->hung ||
-            !is_hung(peer_at(g->host.region, place->row), mono_ns()))
-            continue;
-        place->hung = true;
-        log_error("a render does not end; its worker is killed", log_uint("worker", place->number),
-                  log_int("pid", place->pid));
-        (void)kill(place->pid, SIGKILL);
+        if (place->state == PLACE_ALIVE)
+            tick_alive(g, place, silent);
+        else if (silent)
+            tick_ordered(g, place);
     }
 }
 

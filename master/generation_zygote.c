@@ -62,18 +62,38 @@ static int watch_channel(struct generation *g, int fd)
     return 0;
 }
 
+/* Signals wait meanwhile: until the child has dispositions of its own, libevent's handler in it
+ * would tell them to the master, through the pipe that both hold. */
+static pid_t fork_zygote(struct generation *g, int channel)
+{
+    sigset_t all, before;
+    pid_t pid;
+    int error;
+
+    sigfillset(&all);
+    (void)sigprocmask(SIG_SETMASK, &all, &before);
+    pid = fork();
+    if (pid == 0) {
+        log_set_format((enum log_format)g->config->log.format);
+        _exit(zygote_main(&g->heritage, channel)); /* which unblocks them */
+    }
+    error = errno;
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    return pid >= 0 ? pid : -error;
+}
+
 int zygote_launch(struct generation *g)
 {
     int pair[2];
+    pid_t pid;
     int error;
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
         return -errno;
     (void)fflush(NULL);
-    g->zygote_pid = fork();
-    if (g->zygote_pid == 0)
-        _exit(zygote_main(&g->heritage, pair[1]));
-    error = g->zygote_pid < 0 ? -errno : 0;
+    pid = fork_zygote(g, pair[1]);
+    g->zygote_pid = pid > 0 ? pid : 0;
+    error = pid > 0 ? 0 : pid;
     (void)close(pair[1]);
     if (!error)
         error = watch_channel(g, pair[0]);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -49,14 +50,29 @@ static int complain(char *problem, size_t cap, const char *text, int error)
     return error;
 }
 
-/* Only a refusal proves it: a socket of another type or one that this user may not dial lives on.
+/* The kernel notes who called listen(2). Killed, a master leaves workers that hold its sockets for
+ * some seconds: they must not keep its successor out. 0: of another pid namespace, not to be known.
  */
+static bool listener_has_gone(int fd)
+{
+    struct ucred peer;
+    socklen_t bytes = sizeof peer;
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) == 0 && peer.pid > 0 &&
+           kill(peer.pid, 0) != 0 && errno == ESRCH;
+}
+
+/* Only a refusal proves it, or a listener that is no more: a socket of another type or one that
+ * this user may not dial lives on. */
 static bool has_died(const struct sockaddr_un *address)
 {
     autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-    return fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 &&
-           errno == ECONNREFUSED;
+    if (fd < 0)
+        return false;
+    if (connect(fd, (const struct sockaddr *)address, sizeof *address) != 0)
+        return errno == ECONNREFUSED;
+    return listener_has_gone(fd);
 }
 
 int listener_unix(const char *path, mode_t mode, int *ret_fd)
@@ -183,14 +199,21 @@ static int open_socket(struct listener *l)
     return error;
 }
 
+static void listener_close(struct listener *l)
+{
+    if (l->owns_path) /* before it is closed: a dead socket's path may be taken by another ssrd */
+        (void)unlink(l->text + 5);
+    if (l->fd >= 0)
+        (void)close(l->fd);
+    l->owns_path = false;
+    l->fd = -1;
+}
+
 static void listener_free(struct listener *l)
 {
     if (!l)
         return;
-    if (l->fd >= 0)
-        (void)close(l->fd);
-    if (l->owns_path)
-        (void)unlink(l->text + 5);
+    listener_close(l);
     free(l->text);
     free(l->bound);
     free(l);
@@ -238,4 +261,12 @@ void listener_put(struct listeners *listeners, struct listener *listener)
         return;
     TAILQ_REMOVE(listeners, listener, link);
     listener_free(listener);
+}
+
+void listeners_stop(struct listeners *listeners)
+{
+    struct listener *l;
+
+    TAILQ_FOREACH(l, listeners, link)
+    listener_close(l);
 }

@@ -33,8 +33,12 @@ int listeners_get(struct listeners *listeners, const char *text, enum listener_k
                   struct listener **ret_listener, char *problem, size_t cap);
 void listener_put(struct listeners *listeners, struct listener *listener);
 
-/* A listening Unix stream socket at path (mode: permissions); replaces a dead one's, never a
- * live one's (-EADDRINUSE) and nothing that is not a socket (-EEXIST). 0 / negative errno. */
+/* The end: no connection queues up any more, and names are free for a successor. The generations'
+ * references stay valid, their descriptors are closed. */
+void listeners_stop(struct listeners *listeners);
+
+/* A listening Unix stream socket at path (mode: permissions); replaces a dead one's (also one
+ * whose maker has died, whoever holds it still), never a live one's (-EADDRINUSE) and nothing that is not a socket (-EEXIST). 0 / negative errno. */
 int listener_unix(const char *path, mode_t mode, int *ret_fd);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -94,6 +95,8 @@ static int read_arguments(int argc, char **argv, struct command *command)
         case 'o':
             if (command->override_count == OVERRIDES_MAX)
                 return usage("too many -o", "");
+            if (!strchr(optarg, '='))
+                return usage("-o wants KEY=VALUE, as in -o cache.ttl=5s, not ", optarg);
             command->override[command->override_count++] = optarg;
             break;
         case 't':
@@ -224,6 +227,7 @@ int main(int argc, char **argv)
     static struct command command; /* zeroed */
     int exit_code;
 
+    (void)signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is then an error with a name: EFBIG */
     title_init(argc, argv);
     notify_init();
     exit_code = read_arguments(argc, argv, &command);

@@ -50,7 +50,7 @@ const struct config *master_config(const struct master *master)
 {
     const struct generation *g = master->serving ? master->serving : master->loading;
 
-    return generation_config(g);
+    return g ? generation_config(g) : NULL;
 }
 
 int master_ask(struct askers *askers, master_outcome *done, void *arg)
@@ -113,9 +113,41 @@ static bool children_left(const struct master *m)
     return false;
 }
 
+static bool is_of_ours(pid_t pid)
+{
+    char path[40], name[16] = "";
+
+    (void)snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+    autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 && read(fd, name, sizeof name - 1) > 0 &&
+           (strncmp(name, "ssrd-zygote", 11) == 0 || strncmp(name, "ssrd-worker", 11) == 0);
+}
+
+/*
+ * Children that no generation knows any more: a worker revoked on its way, whatever a killed zygote
+ * was about to fork. They hold the listening sockets, so that the next ssrd would find its port
+ * taken. By name: who started us by exec may have left us children of its own. Without /proc they
+ * end by themselves a little after us.
+ */
+static size_t kill_strays(void)
+{
+    FILE *file = fopen("/proc/thread-self/children", "re");
+    size_t count = 0;
+    int pid;
+
+    while (file && fscanf(file, "%d", &pid) == 1)
+        if (is_of_ours(pid)) {
+            (void)kill(pid, SIGKILL);
+            count++;
+        }
+    if (file)
+        (void)fclose(file);
+    return count;
+}
+
 static void leave_if_done(struct master *m)
 {
-    if (m->stopping && !children_left(m))
+    if (m->stopping && !children_left(m) && kill_strays() == 0)
         (void)event_base_loopbreak(m->base);
 }
 
@@ -167,7 +199,10 @@ void master_stop(struct master *master, bool graceful, master_outcome *done, voi
         region_set_stopping(master->region);
         reload_cancel(master);
     }
-    stop_all(master, graceful && first); /* asked for twice: impatient */
+    if (first || !graceful)
+        stop_all(master, graceful);
+    if (first)
+        listeners_stop(&master->listeners); /* who connects now is refused, not left to wait */
 }
 
 void master_give_up(struct master *m, int exit_code)
@@ -191,6 +226,7 @@ static void on_child(evutil_socket_t fd, short events, void *arg)
         for (size_t i = 0; i < array_len(m->generation); i++)
             if (m->generation[i] && generation_exited(m->generation[i], pid, status))
                 break;
+    leave_if_done(m);
 }
 
 static void on_wake(evutil_socket_t fd, short events, void *arg)
@@ -241,8 +277,10 @@ static void on_signal(evutil_socket_t signal_number, short events, void *arg)
         master_reload(m, NULL, NULL);
         break;
     case SIGTERM:
-    case SIGINT:
         master_stop(m, true, NULL, NULL);
+        break;
+    case SIGINT: /* somebody at a terminal: the second Ctrl-C is impatience */
+        master_stop(m, !m->stopping, NULL, NULL);
         break;
     case SIGQUIT:
         master_stop(m, false, NULL, NULL);
@@ -398,9 +436,12 @@ static int start(struct master *m, struct config *config, struct bundle *bundle,
 
 static void clean_up(struct master *m)
 {
-    control_free(m->control);
+    /* first its name: closed before, it could be replaced by our successor's, which would go */
     if (m->socket_path[0] != '\0')
         (void)unlink(m->socket_path);
+    control_free(m->control);
+    for (size_t i = 0; i < array_len(m->generation); i++)
+        generation_free(m->generation[i]); /* of a start that failed: else none is left */
     reload_done(m);
     cold_close(m->cold);
     region_close(m->region);

@@ -53,7 +53,6 @@ struct master {
     char http_path[108];   /* admin HTTP beside it; "" none */
 
     bool stopping;
-    uint64_t stop_until_ms;
     struct askers stop_askers;
     uint64_t watchdog_next_ms;
     uint64_t sweep_next_ms;

@@ -31,7 +31,12 @@ static void on_verdict(evutil_socket_t fd, short events, void *arg)
     m->verdict = NULL;
     master_tell(&m->askers, m->verdict_ok, text ? text : "");
     free(text);
-    notify_send("READY=1\nSTATUS=generation %u serves",
+    if (m->stopping) { /* STOPPING=1 is the last word */
+        master_tell(&m->next, false, "the server is stopping");
+        return;
+    }
+    notify_send("READY=1\nSTATUS=%sgeneration %u serves",
+                m->verdict_ok ? "" : "the last reload was refused, the log says why; ",
                 m->serving ? generation_number(m->serving) : 0);
     if (!TAILQ_EMPTY(&m->next)) {
         TAILQ_CONCAT(&m->askers, &m->next, link);
@@ -59,6 +64,14 @@ static void refuse(struct master *m, const char *text)
 
 /* ---- a generation's fate ---- */
 
+/* A level set by `ssrctl log` stays until the config says another than it did. */
+static void take_log(const struct master *m, const struct config *config)
+{
+    log_set_format((enum log_format)config->log.format);
+    if (m->serving && generation_config(m->serving)->log.level != config->log.level)
+        log_set_level((enum log_level)config->log.level);
+}
+
 void reload_on_serving(void *arg, struct generation *generation, uint32_t load_ms, uint32_t warm_ms)
 {
     struct master *m = arg;
@@ -70,6 +83,7 @@ void reload_on_serving(void *arg, struct generation *generation, uint32_t load_m
     if (generation != m->loading)
         return;
     m->loading = NULL;
+    take_log(m, generation_config(generation));
     if (m->serving) {
         generation_drain(m->serving);
         m->leaving = m->serving;
@@ -167,7 +181,13 @@ static int launch(struct master *m, struct config *config, struct bundle *bundle
     if (!error)
         error = generation_launch(g);
     if (error) {
-        (void)snprintf(problem, cap, "a zygote can't be started: %s", strerror(-error));
+        if (error == -ENOSPC)
+            (void)snprintf(problem, cap,
+                           "%d generations are alive, all but one finishing what they have in "
+                           "flight: try again when some have gone, or lower shutdown_timeout",
+                           MASTER_GENERATIONS_MAX);
+        else
+            (void)snprintf(problem, cap, "a zygote can't be started: %s", strerror(-error));
         /* config and bundle are the generation's now: it goes with them, when it was not added */
         if (error == -ENOSPC)
             generation_free(g);
@@ -203,7 +223,6 @@ static int read_and_launch(struct master *m, char *problem, size_t cap)
     warn_of_fixed(generation_config(m->serving), config);
     error = bundle_read(config->bundle.path, &bundle, problem, cap);
     if (!error) {
-        log_set_format((enum log_format)config->log.format);
         error = launch(m, config, &bundle, problem, cap);
         if (!error || error == -ECHILD)
             return error; /* taken */
@@ -220,6 +239,8 @@ static void on_reload(evutil_socket_t fd, short events, void *arg)
 
     (void)fd;
     (void)events;
+    if (m->stopping)
+        master_tell(&m->askers, false, "the server is stopping");
     if (m->stopping || m->loading || m->leaving || !m->serving)
         return;
     log_info("reloading");

@@ -10,6 +10,7 @@
  */
 #include "shm/heritage.h"
 #include "shm/log.h"
+#include "shm/region.h"
 #include "shm/title.h"
 #include "worker/bundle_load.h"
 #include "worker/descriptors.h"
@@ -91,7 +92,7 @@ static int drop_privileges(const struct heritage *h)
 static int prove_in_child(const struct zygote *z, struct problem *problem)
 {
     int pair[2];
-    pid_t pid;
+    pid_t zygote = getpid(), pid;
     ssize_t got;
 
     if (pipe(pair) != 0)
@@ -100,6 +101,9 @@ static int prove_in_child(const struct zygote *z, struct problem *problem)
     if (pid == 0) {
         struct js *js;
 
+        /* with us: it holds the listening sockets, and may be loading for a while yet */
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != zygote)
+            _exit(1);
         (void)close(pair[0]);
         bundle_start_v8();
         js = bundle_load(z->heritage, problem);
@@ -264,6 +268,17 @@ static bool next_order(struct zygote *z, struct zygote_message *order)
     }
 }
 
+/* Dismissed, or is the master no more? Its workers then go on for a while (worker.c, on_lifeline).
+ * Nobody but us is left to say that it is for good: no next generation will take over, so that
+ * idle connections must not keep them, and with them the address, once they drain. */
+static void note_orphans(const struct heritage *heritage)
+{
+    struct pollfd lifeline = {.fd = heritage->lifeline_fd, .events = POLLIN};
+
+    if (poll(&lifeline, 1, 0) == 1 && (lifeline.revents & POLLHUP) != 0)
+        region_set_stopping(heritage->region);
+}
+
 int zygote_main(const struct heritage *heritage, int channel_fd)
 {
     struct zygote z = {.heritage = heritage, .channel = channel_fd};
@@ -289,5 +304,6 @@ int zygote_main(const struct heritage *heritage, int channel_fd)
     while (next_order(&z, &message))
         if (message.verb == ZYGOTE_FORK)
             obey_fork(&z, &message);
+    note_orphans(heritage);
     return EXIT_SUCCESS;
 }

@@ -5,6 +5,7 @@ import asyncio
 import os
 import select
 import signal
+import subprocess
 
 import pytest
 
@@ -171,6 +172,51 @@ def test_render_that_nothing_stops_costs_its_worker_and_no_more(ssrd):
     harness.until(lambda: server.get("/good").text == "fine", "service")
 
 
+def test_zygote_that_does_not_answer_is_replaced(ssrd):
+    server = ssrd(config={"render": {"timeout": "100ms"}})
+    os.kill(zygote_of(server), signal.SIGSTOP)
+    old = server.workers()
+    os.kill(old[0], signal.SIGKILL)
+    server.await_new_worker(old)
+    server.wait_log("zygote has died")
+
+
+def test_worker_that_gives_no_sign_of_life_is_replaced(ssrd):
+    server = ssrd(config={"workers": 2, "render": {"timeout": "100ms", "grace": "100ms"}})
+    old = server.workers()
+    os.kill(old[0], signal.SIGSTOP)
+    assert old[1] in server.await_new_worker(old)
+    assert server.status()["restarts"]["hung"] == 1
+
+
+def limit_processes(server, count):
+    """How many its user may have, of which the server takes note at a fork; -1: as many as before."""
+    program = ("import resource, sys; pid, count = map(int, sys.argv[1:]); limits = resource.prlimit(pid, resource.RLIMIT_NPROC);"
+               " resource.prlimit(pid, resource.RLIMIT_NPROC, (limits[1] if count < 0 else count, limits[1]))")
+    subprocess.run(["/usr/bin/python3", "-c", program, str(server.pid), str(count)], user="nobody", cwd="/", check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+def test_no_process_to_be_had_is_got_over(ssrd, tmp_path, sockets):
+    os.chmod(sockets, 0o777)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    server = ssrd(user="nobody")
+    limit_processes(server, 0)
+    done = server.ctl("reload", check=False)
+    assert done.returncode == 1 and "zygote can't be started" in done.stdout + done.stderr
+    zygote = zygote_of(server)
+    os.kill(zygote, signal.SIGKILL)
+    server.wait_log("a zygote can't be started; it is tried again")
+    limit_processes(server, -1)
+    old = server.workers()
+    os.kill(old[0], signal.SIGKILL)
+    server.await_new_worker(old)
+    server.ctl("reload")
+    assert server.get().status == 200
+    assert server.stop() == 0
+
+
 # ---------------------------------------------------------------- the end
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -212,6 +258,101 @@ def test_signals_in_quick_succession_end_it_once(ssrd):
     assert server.leftovers() == []
 
 
+NEVER = "globalThis.renderPage = u => u === '/never' ? new Promise(() => { setInterval(() => {}, 50); }) : 'x';"
+
+
+def in_flight(server, client, path="/never"):
+    client.request(path)
+    harness.until(lambda: server.status()["connections"] >= 1, "the request to be there")
+
+
+def test_asked_again_to_stop_gracefully_it_is_still_graceful(ssrd):
+    server = ssrd("globalThis.renderPage = u => u === '/slow' ? new Promise(d => setTimeout(d, 600, 'done')) : 'x';")
+    with server.connect() as client:
+        in_flight(server, client, "/slow")
+        server.signal(signal.SIGTERM)
+        assert server.wait_notify("STOPPING=1")
+        server.signal(signal.SIGTERM)
+        assert client.answer().text == "done"
+    assert server.wait() == 0
+
+
+def test_second_interrupt_stops_at_once(ssrd):
+    server = ssrd(NEVER, {"shutdown_timeout": "60s", "render": {"timeout": "60s"}})
+    with server.connect() as client:
+        in_flight(server, client)
+        server.signal(signal.SIGINT)
+        assert server.wait_notify("STOPPING=1")
+        server.signal(signal.SIGINT)
+        assert server.wait() == 0
+    assert server.leftovers() == []
+
+
+def test_reload_asked_for_while_stopping_is_refused_at_once(ssrd):
+    server = ssrd(NEVER, {"render": {"timeout": "60s"}})
+    with server.connect() as client:
+        in_flight(server, client)
+        server.signal(signal.SIGTERM)
+        assert server.wait_notify("STOPPING=1")
+        done = server.ctl("reload", check=False)
+        assert done.returncode == 1 and "stopping" in done.stdout + done.stderr
+        assert server.process.poll() is None, "told before the end"
+        server.signal(signal.SIGQUIT)
+        assert server.wait() == 0
+
+
+def test_control_commands_are_answered_when_only_an_old_generation_is_left(ssrd):
+    server = ssrd(NEVER, {"shutdown_timeout": "20s", "render": {"timeout": "60s"}})
+    with server.connect() as client:
+        in_flight(server, client)
+        old = server.workers()
+        server.ctl("reload")
+        server.signal(signal.SIGTERM)
+        harness.until(lambda: children(server.pid) == old, "the new generation's end")
+        for command in (["purge", "/p"], ["cache", "get", "/p"]):
+            done = server.ctl(*command, check=False)
+            assert done.returncode == 1 and "stopping" in done.stdout + done.stderr
+        server.ctl("status")
+        server.signal(signal.SIGQUIT)
+        assert server.wait() == 0
+
+
+def test_stop_while_a_cold_start_proves_its_bundle_leaves_nothing(ssrd):
+    server = ssrd("for (;;);", {"start": "cold"}, ready=False)
+    harness.until(lambda: [p for c in children(server.pid) for p in children(c)], "the process that loads it")
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 0
+    assert server.leftovers() == []
+
+
+def test_worker_forked_while_it_stops_does_not_outlive_the_master(ssrd):
+    server = ssrd("const t = Date.now(); while (Date.now() - t < 700); globalThis.renderPage = () => 'x';", {"start": "cold"})
+    zygote = zygote_of(server)
+    old = server.workers()
+    os.kill(zygote, signal.SIGSTOP)
+    os.kill(old[0], signal.SIGKILL)
+    server.wait_log("is replaced")
+    server.signal(signal.SIGTERM)
+    assert server.wait_notify("STOPPING=1")
+    os.kill(zygote, signal.SIGCONT)
+    assert server.wait() == 0
+    assert server.leftovers() == []
+
+
+def test_stop_does_not_wait_for_the_zygotes_warming_up(ssrd):
+    server = ssrd("const t = Date.now(); globalThis.renderPage = () => { const s = Date.now();"
+                  " while (Date.now() - s < (s - t > 300 ? 8000 : 2)); return 'x'; };",
+                  {"shutdown_timeout": "100ms", "render": {"timeout": "60s"}})
+    zygote = next(p for p in children(server.pid) if open(f"/proc/{p}/comm", encoding="ascii").read() == "ssrd-zygote\n")
+
+    def busy():
+        with open(f"/proc/{zygote}/stat", encoding="ascii") as file:
+            return int(file.read().rsplit(")", 1)[1].split()[11]) * 1000 / os.sysconf("SC_CLK_TCK") > 800
+    harness.until(busy, "a slow render in the zygote")
+    assert server.stop() == 0
+    assert "not gone in time" not in server.log
+
+
 def test_workers_go_on_for_a_while_when_the_master_is_killed(ssrd):
     server = ssrd()
     server.get("/p")
@@ -220,8 +361,54 @@ def test_workers_go_on_for_a_while_when_the_master_is_killed(ssrd):
     assert server.get("/p").status == 200 and server.get("/new").status == 200
 
 
+def test_workers_of_a_killed_master_leave_even_with_an_idle_client(ssrd):
+    server = ssrd(config={"shutdown_timeout": "60s"})
+    worker = server.workers()[0]
+    with server.connect() as idle:
+        assert idle.get("/p").status == 200
+        server.signal(signal.SIGKILL)
+        server.process.wait()
+        assert idle.get("/p").status == 200
+        assert ended(worker) and idle.until_closed() == b""
+    assert server.leftovers() == []
+
+
+def test_new_server_takes_the_unix_sockets_of_one_that_was_killed(ssrd, sockets):
+    address = os.path.join(sockets, "pages")
+    config = {"listen": [f"unix:{address}"], "admin": {"listen": "off", "socket": os.path.join(sockets, "c")}}
+    first = ssrd(config=config)
+    first.address = address
+    with first.connect() as old:
+        assert old.get("/p").status == 200
+        first.signal(signal.SIGKILL)
+        first.process.wait()
+        second = ssrd(config=config)
+        second.address, second.control = address, config["admin"]["socket"]
+        assert old.get("/p").status == second.get("/p").status == 200
+        assert second.stop() == 0 and not os.path.exists(address)
+
+
 def test_address_is_free_again_after_a_stop(ssrd):
     first = ssrd()
     assert first.stop() == 0
     second = ssrd(config={"listen": first.config["listen"]}, ready=False)
     second.wait_ready()
+
+
+def test_while_it_finishes_what_is_in_flight_newcomers_are_refused(ssrd):
+    server = ssrd("globalThis.renderPage = u => u === '/slow' ? new Promise(d => setTimeout(d, 1500, 'done')) : 'x';")
+    with server.connect() as client:
+        in_flight(server, client, "/slow")
+        server.signal(signal.SIGTERM)
+
+        def refused():
+            try:
+                server.connect().close()
+            except ConnectionRefusedError:
+                return True
+            return False
+
+        harness.until(refused, "a refused connection")
+        assert server.process.poll() is None, "refused before the end"
+        assert client.answer().text == "done"
+    assert server.wait() == 0

@@ -148,3 +148,23 @@ def test_twenty_reloads_under_load_lose_nothing(ssrd, keep_alive):
     asyncio.run(load.during(reloads()))
     assert load.lost == 0 and load.counts["stale"] == 0, load.counts
     assert server.status()["generation"] == 21
+
+
+def test_log_format_of_a_refused_config_is_not_taken_over_and_a_good_ones_level_is(ssrd):
+    server = ssrd(bundle(1))
+    text = server.config_file.read_text()
+    server.config_file.write_text(text + "log: {format: json, level: debug}\n")
+    server.bundle.write_text("throw 1")
+    server.ctl("reload", check=False)
+    assert not server.wait_log("reload refused").startswith("{")
+    server.bundle.write_text(bundle(2))
+    server.ctl("reload")
+    server.wait_log('^{.*"debug"')
+
+
+def test_service_manager_is_told_of_a_refusal(ssrd):
+    server = ssrd(bundle(1))
+    server.bundle.write_text("throw 1")
+    server.signal(signal.SIGHUP)
+    assert server.wait_notify("RELOADING=1") and server.wait_notify("READY=1")
+    assert "refused" in server.messages[-1] and "generation 1" in server.messages[-1]
