@@ -14,29 +14,36 @@
 
 #define PARAMETERS_MAX 128
 
-static int span_compare(struct span a, struct span b)
+static struct span parameter_name(struct span parameter)
 {
-    size_t common = a.bytes < b.bytes ? a.bytes : b.bytes;
-    int order = memcmp(a.data, b.data, common);
+    const char *equals = memchr(parameter.data, '=', parameter.bytes);
+
+    return (struct span){parameter.data,
+                         equals ? (size_t)(equals - parameter.data) : parameter.bytes};
+}
+
+/* By name alone: ?a=1&a=2 and ?a=2&a=1 are different requests to whoever takes the first. */
+static int parameter_compare(struct span one, struct span other)
+{
+    struct span a = parameter_name(one);
+    struct span b = parameter_name(other);
+    int order = memcmp(a.data, b.data, a.bytes < b.bytes ? a.bytes : b.bytes);
 
     return order != 0 ? order : (a.bytes > b.bytes) - (a.bytes < b.bytes);
 }
 
 static bool parameter_counts(const struct config_key *key, struct span parameter)
 {
-    const char *equals;
-    size_t name_bytes;
+    struct span given = parameter_name(parameter);
 
     if (parameter.bytes == 0 || key->query == QUERY_NONE)
         return false;
     if (key->query == QUERY_ALL)
         return true;
-    equals = memchr(parameter.data, '=', parameter.bytes);
-    name_bytes = equals ? (size_t)(equals - parameter.data) : parameter.bytes;
     for (size_t i = 0; i < key->query_names.count; i++) {
         const char *name = key->query_names.item[i];
 
-        if (strlen(name) == name_bytes && memcmp(name, parameter.data, name_bytes) == 0)
+        if (strlen(name) == given.bytes && memcmp(name, given.data, given.bytes) == 0)
             return true;
     }
     return false;
@@ -64,7 +71,7 @@ static void insert_sorted(struct span *sorted, size_t count, struct span paramet
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (span_compare(sorted[middle], parameter) <= 0)
+        if (parameter_compare(sorted[middle], parameter) <= 0)
             low = middle + 1;
         else
             high = middle;

@@ -12,7 +12,7 @@
 
 /*
  * Write the normal form of url (path, or path?query; a fragment is dropped) to out.
- * QUERY_ALL: parameters sorted bytewise by name=value text, stable; QUERY_NONE: no query;
+ * QUERY_ALL: parameters sorted bytewise by name, those of one name as they came; QUERY_NONE: no query;
  * QUERY_NAMED: those named, sorted. An empty query loses its "?". Nothing is decoded or encoded:
  * /a%20b stays. 0 / -ENOBUFS: cap_bytes too small; the result is never longer than url. Never
  * allocates.

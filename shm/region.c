@@ -181,7 +181,13 @@ void region_close(struct region *region)
 
 uint64_t region_now_ms(const struct region *region)
 {
-    return region->header->wall_start_ms + (mono_ms() - region->header->mono_start_ms);
+    return region_clock_ms(region, mono_ns());
+}
+
+uint64_t region_clock_ms(const struct region *region, uint64_t mono_ns_read)
+{
+    return region->header->wall_start_ms +
+           (mono_ns_read / 1000000u - region->header->mono_start_ms);
 }
 
 struct log_shared *region_log_level(const struct region *region)

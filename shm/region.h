@@ -40,6 +40,9 @@ void region_close(struct region *region);
  */
 uint64_t region_now_ms(const struct region *region);
 
+/* The same for a moment of mono_ns() that the caller has read already. */
+uint64_t region_clock_ms(const struct region *region, uint64_t mono_ns_read);
+
 /* The shared log level, for log_share(). */
 struct log_shared;
 struct log_shared *region_log_level(const struct region *region);

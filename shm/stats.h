@@ -13,18 +13,48 @@
 
 struct region;
 
+enum stats_method { STATS_GET, STATS_HEAD, STATS_POST, STATS_OTHER, STATS_METHODS };
+
+/* Where a page's answer came from: the label `cache` of ssrd_request_duration_seconds. */
+enum stats_cache { STATS_HOT, STATS_COLD, STATS_STALE, STATS_MISS, STATS_BYPASS, STATS_CACHES };
+
+enum stats_code {
+#define CODE(code) STATS_CODE_##code,
+#include "shm/codes.def"
+#undef CODE
+    STATS_CODES
+};
+
+/* Upper bounds of the histograms' buckets, microseconds: OpenTelemetry's for HTTP, and finer ones
+ * below, where cached pages are. The last bucket has none. */
+#define STATS_BOUNDS_US                                                                            \
+    {                                                                                              \
+        500, 1000, 2500, 5000, 10000, 25000, 50000, 75000, 100000, 250000, 500000, 750000,         \
+            1000000, 2500000, 5000000, 7500000, 10000000                                           \
+    }
+#define STATS_BOUNDS 17
+
+struct stats_histogram {
+    _Atomic uint64_t bucket[STATS_BOUNDS + 1]; /* each observation in one of them: not cumulative */
+    _Atomic uint64_t sum_ns;
+};
+
+/* 64-bit words throughout: columns of the table first, then what is indexed. */
 struct stats {
 #define COUNTER(name, metric, labels, text) _Atomic uint64_t name;
 #define GAUGE(name, metric, labels, text) _Atomic uint64_t name;
 #include "shm/counters.def"
 #undef COUNTER
 #undef GAUGE
+    _Atomic uint64_t requests[STATS_METHODS][STATS_CODES];
+    struct stats_histogram request_duration[STATS_CACHES];
+    struct stats_histogram render_duration;
 };
 
 struct stats_column {
-    const char *name;   /* "requests_2xx" */
-    const char *metric; /* "ssrd_requests_total" */
-    const char *labels; /* "code=\"2xx\"" or "" */
+    const char *name;   /* "renders_ok" */
+    const char *metric; /* "ssrd_renders_total" */
+    const char *labels; /* "result=\"ok\"" or "" */
     const char *text;   /* "" where the metric's first row has it */
     size_t offset;      /* in struct stats */
     bool is_gauge;
@@ -46,6 +76,17 @@ static inline void stats_set(_Atomic uint64_t *gauge, uint64_t value)
 {
     atomic_store_explicit(gauge, value, memory_order_relaxed);
 }
+
+/* The worker's own row only. status: 100 to 599. */
+void stats_count_request(struct stats *stats, enum stats_method method, unsigned status);
+void stats_observe(struct stats_histogram *histogram, uint64_t ns);
+
+/* What a row holds of requests of a class of status (2 for 2xx), all methods. */
+uint64_t stats_requests_of_class(const struct stats *stats, unsigned class_of_status);
+unsigned stats_code_status(enum stats_code code); /* 200 for STATS_CODE_200 */
+
+/* All rows and the departed, added up. */
+void stats_total(const struct region *region, struct stats *ret_total);
 
 /* The sum over all rows and the departed of one column (by index into stats_columns). */
 uint64_t stats_sum(const struct region *region, size_t column);

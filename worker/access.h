@@ -2,7 +2,7 @@
 /*
  * access.h - the access log: one line a request in the "combined" format with cache result and
  * microseconds behind it. A process has one. Lines are gathered and written when the buffer is
- * full or a second has passed; files are opened for appending, so whole lines of several workers
+ * full or 250 ms have passed; files are opened for appending, so whole lines of several workers
  * interleave.
  */
 #ifndef SSRD_WORKER_ACCESS_H

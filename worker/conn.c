@@ -143,8 +143,7 @@ static void refuse(struct conn *c, uint16_t status, const char *reason)
 
 static void handle(struct conn *c, const struct http_parse *head, struct span body)
 {
-    if (unlikely(access_is_on()))
-        c->request_ns = mono_ns();
+    c->request_ns = c->http->wake_ns;
     if (unlikely(c->admin))
         admin_request(c, head, body);
     else
@@ -184,6 +183,7 @@ static bool begin_carry(struct conn *c, const char *data, size_t bytes)
     carry->head_bytes = bytes;
     carry->parse.base = carry->head;
     c->carry = carry;
+    deadline_clear(&c->deadline); /* the one of the head before this, which has arrived */
     return true;
 }
 
@@ -341,6 +341,8 @@ static void settle(struct conn *c)
         deadline_set(&http->send, &c->deadline, http->now_ms);
     } else if (c->request) {
         deadline_clear(&c->deadline); /* the render has its own */
+        if (c->watching == EV_WRITE)  /* what stood ahead of it is out: nothing is to be written */
+            watch(c, EV_READ);
     } else if (c->closing) {
         settle_closing(c);
         return;

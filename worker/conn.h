@@ -34,7 +34,7 @@ struct conn {
     struct request *request; /* waits for a render; else NULL */
     char *rest;              /* pipelined bytes not looked at yet; else NULL */
     size_t rest_bytes;
-    uint64_t request_ns; /* access log only: when the request was taken up */
+    uint64_t request_ns; /* mono: when the callback that took the request up began */
     int fd;
     short watching; /* EV_READ, EV_WRITE or 0 */
     bool admin;

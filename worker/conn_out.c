@@ -15,6 +15,7 @@
 static_assert(OUT_ANSWER_BYTES < HTTP_TEXT_BYTES, "an empty batch takes any answer");
 
 struct unsent {
+    struct unsent *next; /* answers of a render that ended before these were out */
     unsigned pieces;
     unsigned at; /* the first that is not sent in full */
     struct iovec piece[HTTP_PIECES];
@@ -108,19 +109,23 @@ static unsigned skip(struct iovec *piece, struct hot_page **held, unsigned at, u
     return at;
 }
 
-/* Move pieces [at, end) of the batch to memory of the connection. */
+/* Move pieces [at, end) of the batch to memory of the connection, behind what is there already. */
 static int keep_rest(struct conn *conn, struct http_batch *b, unsigned at)
 {
     size_t text_bytes = 0;
+    struct unsent **last = &conn->unsent;
     struct unsent *u;
     char *text;
 
+    while (*last)
+        last = &(*last)->next;
     for (unsigned i = at; i < b->pieces; i++)
         if (!b->held[i])
             text_bytes += b->piece[i].iov_len;
     u = mi_malloc(sizeof *u + text_bytes);
     if (!u)
         return -ENOMEM;
+    u->next = NULL;
     u->at = 0;
     u->pieces = 0;
     text = u->text;
@@ -137,7 +142,7 @@ static int keep_rest(struct conn *conn, struct http_batch *b, unsigned at)
         piece->iov_base = text;
         text += piece->iov_len;
     }
-    conn->unsent = u;
+    *last = u;
     return -EAGAIN;
 }
 
@@ -150,6 +155,11 @@ int out_flush(struct conn *conn)
 
     if (b->pieces == 0)
         return 0;
+    if (conn->unsent) { /* a render was faster than the client reads what stands ahead of it */
+        result = keep_rest(conn, b, 0);
+        clear(b);
+        return result;
+    }
     n = send_pieces(conn->fd, b->piece, b->pieces);
     if (n < 0 && n != -EAGAIN && n != -EWOULDBLOCK) {
         clear(b);
@@ -164,25 +174,31 @@ int out_flush(struct conn *conn)
 
 int out_resume(struct conn *conn)
 {
-    struct unsent *u = conn->unsent;
+    struct unsent *u;
 
-    while (u->at < u->pieces) {
-        ssize_t n = send_pieces(conn->fd, u->piece + u->at, u->pieces - u->at);
+    while ((u = conn->unsent)) {
+        while (u->at < u->pieces) {
+            ssize_t n = send_pieces(conn->fd, u->piece + u->at, u->pieces - u->at);
 
-        if (n < 0)
-            return n == -EWOULDBLOCK ? -EAGAIN : (int)n;
-        u->at = skip(u->piece, u->held, u->at, u->pieces, (size_t)n);
+            if (n < 0)
+                return n == -EWOULDBLOCK ? -EAGAIN : (int)n;
+            u->at = skip(u->piece, u->held, u->at, u->pieces, (size_t)n);
+        }
+        conn->unsent = u->next;
+        u->next = NULL;
+        unsent_free(u);
     }
-    conn->unsent = NULL;
-    unsent_free(u);
     return 0;
 }
 
 void unsent_free(struct unsent *unsent)
 {
-    if (!unsent)
-        return;
-    for (unsigned i = unsent->at; i < unsent->pieces; i++)
-        hot_release(unsent->held[i]);
-    mi_free(unsent);
+    while (unsent) {
+        struct unsent *next = unsent->next;
+
+        for (unsigned i = unsent->at; i < unsent->pieces; i++)
+            hot_release(unsent->held[i]);
+        mi_free(unsent);
+        unsent = next;
+    }
 }

@@ -28,8 +28,9 @@ void out_end(struct http *http, const struct reply_text *text);
 /* Bytes that lie in page, which is held until they are sent, unless they are few enough to copy. */
 void out_body(struct http *http, struct hot_page *page, const char *data, size_t bytes);
 
-/* Write the batch. 0: all of it / -EAGAIN: the rest stands in conn->unsent / other negative
- * errno: the connection is of no more use. The batch is empty afterwards. */
+/* Write the batch, or append it to conn->unsent if that has not gone yet: answers keep their order.
+ * 0: all of it is sent / -EAGAIN: the rest stands in conn->unsent / other negative errno: the
+ * connection is of no more use. The batch is empty afterwards. */
 int out_flush(struct conn *conn);
 
 /* Write on conn->unsent. 0: all sent / -EAGAIN / other negative errno. */

@@ -10,20 +10,31 @@
 
 #include <string.h>
 
-static void count(const struct conn *c, uint16_t status)
+static enum stats_method method_of(const struct http_parse *head)
 {
-    struct stats *stats = c->http->worker->stats;
+    if (likely(head && head->method == HTTP_GET))
+        return STATS_GET;
+    if (head && head->method == HTTP_HEAD)
+        return STATS_HEAD;
+    return head && head->method == HTTP_POST ? STATS_POST : STATS_OTHER;
+}
 
-    if (c->admin)
-        return;
-    if (status < 300)
-        stats_add(&stats->requests_2xx, 1);
-    else if (status < 400)
-        stats_add(&stats->requests_3xx, 1);
-    else if (status < 500)
-        stats_add(&stats->requests_4xx, 1);
-    else
-        stats_add(&stats->requests_5xx, 1);
+static void count(const struct conn *c, const struct http_parse *head, uint16_t status)
+{
+    if (!c->admin)
+        stats_count_request(c->http->worker->stats, method_of(head), status);
+}
+
+static void observe(const struct conn *c, enum reply_origin origin)
+{
+    static const enum stats_cache caches[] = {
+        [REPLY_HOT] = STATS_HOT,   [REPLY_COLD] = STATS_COLD,      [REPLY_STALE] = STATS_STALE,
+        [REPLY_MISS] = STATS_MISS, [REPLY_COLLAPSED] = STATS_MISS, [REPLY_BYPASS] = STATS_BYPASS,
+    };
+
+    if (!c->admin)
+        stats_observe(&c->http->worker->stats->request_duration[caches[origin]],
+                      mono_ns() - c->request_ns);
 }
 
 static void note_access(const struct conn *c, const struct http_parse *head, uint16_t status,
@@ -101,7 +112,8 @@ void conn_reply_page(struct conn *c, const struct http_parse *head, struct hot_p
     out_end(http, &text);
     if (with_body)
         out_body(http, hot, page_at(page, v->body_offset), v->body_bytes);
-    count(c, not_modified ? 304 : page->status);
+    count(c, head, not_modified ? 304 : page->status);
+    observe(c, cache->origin);
     note_access(c, head, not_modified ? 304 : page->status, with_body ? v->body_bytes : 0,
                 origin_text(cache->origin));
 }
@@ -145,6 +157,6 @@ void conn_reply_text(struct conn *c, const struct http_parse *head, uint16_t sta
         else if (!add_large_body(http, body, body_bytes))
             c->dead = true;
     }
-    count(c, status);
+    count(c, head, status);
     note_access(c, head, status, body_bytes, "none");
 }

@@ -35,6 +35,11 @@ void deadline_keep(struct deadline_list *list, struct deadline *deadline, uint64
         deadline_set(list, deadline, now_ms);
 }
 
+struct deadline *deadline_first(const struct deadline_list *list)
+{
+    return TAILQ_FIRST(&list->head);
+}
+
 struct deadline *deadline_take_due(struct deadline_list *list, uint64_t now_ms)
 {
     struct deadline *first = TAILQ_FIRST(&list->head);

@@ -36,6 +36,9 @@ void deadline_keep(struct deadline_list *list, struct deadline *deadline, uint64
 
 void deadline_clear(struct deadline *deadline); /* also one in no list */
 
+/* The one that waits longest, left where it is; NULL: the list is empty. */
+struct deadline *deadline_first(const struct deadline_list *list);
+
 /* Take out the first that is due; NULL: none is. */
 struct deadline *deadline_take_due(struct deadline_list *list, uint64_t now_ms);
 

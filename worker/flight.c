@@ -111,34 +111,97 @@ void flight_end(struct flight *f)
     mi_free(f);
 }
 
-static void fill_request(struct flight *f, const struct http_parse *head, const char *method)
+/* The cookies that the key names, as a Cookie value, each once: "theme=dark; lang=de". buf: NULL to
+ * count only. Returns bytes. */
+static size_t named_cookies(const struct config_key *key, const struct http_parse *head, char *buf)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < key->cookies.count; i++) {
+        const char *name = key->cookies.item[i];
+        size_t name_bytes = strlen(name);
+        size_t gap = bytes > 0 ? 2 : 0;
+        struct span value;
+
+        if (!key_cookie(head, name, name_bytes, &value))
+            continue;
+        if (buf) {
+            memcpy(buf + bytes, "; ", gap);
+            memcpy(buf + bytes + gap, name, name_bytes);
+            buf[bytes + gap + name_bytes] = '=';
+            memcpy(buf + bytes + gap + name_bytes + 1, value.data, value.bytes);
+        }
+        bytes += gap + name_bytes + 1 + value.bytes;
+    }
+    return bytes;
+}
+
+static void add_header(struct flight *f, const char *name, struct span value)
+{
+    f->header[f->job.request.header_count++] =
+        (struct js_header){name, strlen(name), value.data, value.bytes};
+}
+
+/* Host is that of the key, whatever the field said; cookies: data NULL: as they were sent. */
+static void fill_headers(struct flight *f, const struct http_parse *head, struct span host,
+                         struct span cookies)
 {
     struct js_request *to = &f->job.request;
-    struct span target = http_parse_target(head);
 
+    to->headers = f->header;
+    if (host.bytes > 0)
+        add_header(f, "host", host);
+    if (cookies.bytes > 0)
+        add_header(f, "cookie", cookies);
     for (int i = 0; i < head->field_count; i++) {
         struct span name = http_parse_name(head, i);
         struct span value = http_parse_value(head, i);
 
-        f->header[i] = (struct js_header){name.data, name.bytes, value.data, value.bytes};
+        if (name.bytes == 4 && memcmp(name.data, "host", 4) == 0)
+            continue;
+        if (cookies.data && name.bytes == 6 && memcmp(name.data, "cookie", 6) == 0)
+            continue;
+        f->header[to->header_count++] =
+            (struct js_header){name.data, name.bytes, value.data, value.bytes};
     }
-    *to = (struct js_request){
+}
+
+/* What may be stored is rendered from what its key holds and nothing beside it; else the one who
+ * asks first could write into the page of all others. */
+static void fill_request(struct flight *f, const struct http_parse *head, struct span origin,
+                         struct span cookies)
+{
+    bool bypass = f->kind == FLIGHT_BYPASS;
+    const char *method = bypass ? http_method_text(head->method) : "GET";
+    struct span target = http_parse_target(head);
+    struct span host = {origin.data + 7, head->host_bytes};
+
+    /* the same parameters in another order are the same request: it is seen as it was sent */
+    if (!bypass && f->key.path_bytes != target.bytes)
+        target = (struct span){f->key.data + f->key.path_offset, f->key.path_bytes};
+    f->job.request = (struct js_request){
         .url = target.data,
         .url_bytes = target.bytes,
         .method = method,
         .method_bytes = strlen(method),
-        .headers = f->header,
-        .header_count = head->field_count,
+        .origin = origin.data,
+        .origin_bytes = origin.bytes,
         .id = f->id,
         .id_bytes = FLIGHT_ID_BYTES,
     };
+    fill_headers(f, head, host, cookies);
 }
 
 struct flight *flight_new(struct requests *all, const struct flight_plan *plan, struct request *r)
 {
     struct span host = http_parse_host(r->head);
     size_t origin_bytes = 7 + (host.bytes ? host.bytes : 9);
-    struct flight *f = mi_malloc(sizeof *f + plan->key.bytes + origin_bytes + plan->data.bytes);
+    const struct config_key *policy = &plan->policy->key;
+    bool filters = plan->kind != FLIGHT_BYPASS && policy->cookies.count > 0;
+    size_t cookie_bytes = filters ? named_cookies(policy, r->head, NULL) : 0;
+    struct flight *f =
+        mi_malloc(sizeof *f + plan->key.bytes + origin_bytes + plan->data.bytes + cookie_bytes);
+    char *cookies;
 
     if (!f) {
         request_free(r);
@@ -157,15 +220,18 @@ struct flight *flight_new(struct requests *all, const struct flight_plan *plan, 
     TAILQ_INSERT_TAIL(&f->requests, r, link);
     (void)snprintf(f->id, sizeof f->id, "%08x%08x", all->id_base, all->id_count++);
 
-    fill_request(f, r->head,
-                 plan->kind == FLIGHT_BYPASS ? http_method_text(r->head->method) : "GET");
     f->origin = f->key_text + plan->key.bytes;
     memcpy(f->origin, "http://", 7);
     memcpy(f->origin + 7, host.bytes ? host.data : "localhost", origin_bytes - 7);
+    for (char *c = f->origin; c < f->origin + origin_bytes; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c |= 0x20;
     f->data = f->origin + origin_bytes;
     memcpy(f->data, plan->data.data ? plan->data.data : "", plan->data.bytes);
-    f->job.request.origin = f->origin;
-    f->job.request.origin_bytes = origin_bytes;
+    cookies = f->data + plan->data.bytes;
+    (void)named_cookies(policy, r->head, filters ? cookies : NULL);
+    fill_request(f, r->head, (struct span){f->origin, origin_bytes},
+                 (struct span){filters ? cookies : NULL, cookie_bytes});
     f->job.request.data = f->data;
     f->job.request.data_bytes = plan->data.bytes;
     f->job.timeout_ms = plan->policy->timeout_ms;

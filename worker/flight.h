@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * flight.h - one render and all who wait for it. Flights that others may join stand in a table by
- * key. Only request.c and the two files of flights include it.
+ * key. For request.c, answer.c and the two files of flights.
  *
  * A flight is freed in flight_end() and nowhere else; its requests outlive their connections
  * (request->conn is then NULL), because the first one's head is what JavaScript reads.
@@ -58,8 +58,8 @@ struct flight {
     char id[FLIGHT_ID_BYTES + 1];
     char *origin;
     char *data;
-    struct js_header header[HTTP_FIELDS_MAX];
-    char key_text[]; /* then origin, then data */
+    struct js_header header[HTTP_FIELDS_MAX + 1]; /* a Host of absolute-form may come on top */
+    char key_text[]; /* then origin, data, and the cookies that the key names */
 };
 LIST_HEAD(flight_list, flight);
 

@@ -24,6 +24,8 @@
 
 #define ACCEPTS_A_TURN 4
 #define TICK_MS 250
+#define FULL_MS 250           /* between two looks for room */
+#define HEAD_AT_LEAST_MS 1000 /* a request's head may take so long before it can lose its place */
 
 static void watch_listeners(struct http *http)
 {
@@ -58,7 +60,8 @@ void http_conn_closed(struct http *http)
 
 void http_wake(struct http *http)
 {
-    http->now_ms = region_now_ms(http->region);
+    http->wake_ns = mono_ns();
+    http->now_ms = region_clock_ms(http->region, http->wake_ns);
     if (unlikely(http->now_ms >= http->date.renew_ms))
         reply_date_renew(&http->date, http->now_ms, wall_ms());
 }
@@ -102,6 +105,50 @@ static bool accept_one(struct http *http, const struct http_listener *l)
     return true;
 }
 
+/* All connections are at work: look again in a moment, or when one closes. */
+static void full(struct http *http)
+{
+    pause_accepting(http, http->now_ms + FULL_MS);
+    if (http->now_ms < http->full_logged_ms + 1000)
+        return;
+    http->full_logged_ms = http->now_ms;
+    log_warn("http.connections is reached and all are at work; new ones wait",
+             log_uint("connections", http->conn_count));
+}
+
+static struct conn *conn_of(struct deadline *d)
+{
+    return d ? (struct conn *)((char *)d - offsetof(struct conn, deadline)) : NULL;
+}
+
+/* At http.connections a newcomer takes the place of the connection that has been idle longest, or
+ * else of the one that has been longest about its request's head: whoever holds connections without
+ * using them must not keep others out. False: all are at work. */
+static bool make_room(struct http *http)
+{
+    struct conn *c = conn_of(deadline_first(&http->keepalive));
+
+    if (!c) {
+        struct deadline *d = deadline_first(&http->header);
+
+        if (!d || d->due_ms > http->now_ms + http->header.delay_ms - HEAD_AT_LEAST_MS)
+            return false;
+        c = conn_of(d);
+    }
+    if (http->now_ms >= http->full_logged_ms + 1000) {
+        http->full_logged_ms = http->now_ms;
+        log_warn("http.connections is reached; for each new one the one idle longest is closed",
+                 log_uint("connections", http->conn_count));
+    }
+    conn_free(c);
+    return true;
+}
+
+static bool has_room(struct http *http)
+{
+    return likely(http->conn_count < http->conn_max) || make_room(http);
+}
+
 static void on_listener(evutil_socket_t fd, short events, void *arg)
 {
     struct http_listener *l = arg;
@@ -110,12 +157,15 @@ static void on_listener(evutil_socket_t fd, short events, void *arg)
     (void)fd;
     (void)events;
     http_wake(http);
-    for (int i = 0; i < ACCEPTS_A_TURN && http->conn_count < http->conn_max; i++)
+    for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+        if (!has_room(http)) {
+            full(http);
+            break;
+        }
         if (!accept_one(http, l))
             break;
+    }
     stats_set(&http->worker->stats->connections, http->conn_count);
-    if (http->conn_count >= http->conn_max)
-        pause_accepting(http, UINT64_MAX);
 }
 
 static void expire(struct http *http, struct deadline_list *list)
@@ -123,7 +173,7 @@ static void expire(struct http *http, struct deadline_list *list)
     struct deadline *d;
 
     while ((d = deadline_take_due(list, http->now_ms)))
-        conn_expired((struct conn *)((char *)d - offsetof(struct conn, deadline)), list);
+        conn_expired(conn_of(d), list);
 }
 
 static void on_tick(evutil_socket_t fd, short events, void *arg)
@@ -244,12 +294,21 @@ int http_start(struct http *http)
     return 0;
 }
 
+/* This process's copies: as long as one is open anywhere, connections queue up on it. */
+static void close_listeners(struct http *http)
+{
+    for (size_t i = 0; i < http->listener_count && !http->stopped; i++)
+        (void)close(http->listener[i].from->fd);
+    http->stopped = true;
+}
+
 void http_drain(struct http *http, bool close_idle)
 {
     struct conn *next;
 
     http->accepting = false;
     watch_listeners(http);
+    close_listeners(http);
     http->close_idle |= close_idle;
     if (!http->close_idle)
         return;

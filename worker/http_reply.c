@@ -270,8 +270,8 @@ void reply_page_head(struct reply_text *t, const struct config_policy *policy,
 
 void reply_not_modified_head(struct reply_text *t, const char *head, size_t head_bytes)
 {
-    static const char *const kept[] = {"etag", "cache-control", "vary", "content-location",
-                                       "expires"};
+    static const char *const kept[] = {"etag",    "cache-control", "vary", "content-location",
+                                       "expires", "set-cookie"};
     const char *at = head;
     const char *end = head + head_bytes;
 

@@ -54,7 +54,8 @@ void reply_page_head(struct reply_text *text, const struct config_policy *policy
                      const struct js_result *result, const struct cache_verdict *verdict,
                      struct span etag);
 
-/* From a page's head to that of its 304: ETag, Cache-Control, Vary, Content-Location, Expires. */
+/* From a page's head to that of its 304: ETag, Cache-Control, Vary, Content-Location, Expires (RFC
+ * 9110 section 15.4.5), and Set-Cookie, which the client has not had with its copy of the page. */
 void reply_not_modified_head(struct reply_text *text, const char *head, size_t head_bytes);
 
 /* Does If-None-Match name the page? Weak comparison (RFC 9110 section 13.1.2). */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * http_state.h - struct http, which the files of the HTTP side share: what there is once a worker.
- * Only http.c, conn.c, request.c, admin.c include it; the worker's loop sees http.h.
+ * The worker's loop sees http.h.
  */
 #ifndef SSRD_WORKER_HTTP_STATE_H
 #define SSRD_WORKER_HTTP_STATE_H
@@ -49,7 +49,8 @@ struct http {
     const struct config *config;
     const struct region *region;
     struct http_limits limits;
-    uint64_t now_ms; /* cold clock, taken when a callback begins: also the clock of deadlines */
+    uint64_t wake_ns; /* mono, taken when a callback begins */
+    uint64_t now_ms;  /* cold clock, taken when a callback begins: also the clock of deadlines */
     struct reply_date date;
     struct hot *hot;
     struct requests *requests;
@@ -60,6 +61,8 @@ struct http {
     bool paused;             /* for lack of descriptors or room */
     uint64_t pause_until_ms; /* UINT64_MAX: until a connection closes */
     uint64_t pause_logged_ms;
+    uint64_t full_logged_ms;
+    bool stopped; /* its copies of the listening sockets are closed */
 
     TAILQ_HEAD(, conn) conns;
     size_t conn_count;

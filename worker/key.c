@@ -5,8 +5,8 @@
 #include "shm/keypath.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -93,10 +93,12 @@ static bool add_lower(struct text *t, struct span from)
     return true;
 }
 
-/* All fields of the name, joined by commas as RFC 9110 section 5.3 allows. */
+/* All fields of the name, joined as the render sees them joined (js_request.cc): what it can tell
+ * apart the key must tell apart. */
 static bool add_header(struct text *t, const struct http_parse *head, const char *name)
 {
     size_t name_bytes = strlen(name);
+    const char *between = strcasecmp(name, "cookie") == 0 ? "; " : ", ";
     int i = http_parse_find(head, name, name_bytes, 0);
 
     if (!add(t, "\n=", i >= 0 ? 2 : 1))
@@ -107,7 +109,7 @@ static bool add_header(struct text *t, const struct http_parse *head, const char
         if (!add(t, value.data, value.bytes))
             return false;
         i = http_parse_find(head, name, name_bytes, i + 1);
-        if (i >= 0 && !add(t, ",", 1))
+        if (i >= 0 && !add(t, between, 2))
             return false;
     }
     return true;
@@ -122,16 +124,11 @@ static bool add_cookie(struct text *t, const struct http_parse *head, const char
     return add(t, "\n=", 2) && add(t, value.data, value.bytes);
 }
 
-/* A back end is trusted, its users are not: 128 bits, so that no two data texts are found to agree.
- */
+/* The data as it is, not its hash: a back end is trusted, but its users' words are in the data, and
+ * two texts that agree under XXH3 can be written down (its secret is public). */
 static bool add_extra(struct text *t, struct span extra)
 {
-    XXH128_hash_t hash = XXH3_128bits(extra.data, extra.bytes);
-    char hex[40];
-    int n = snprintf(hex, sizeof hex, "\n#%016llx%016llx", (unsigned long long)hash.high64,
-                     (unsigned long long)hash.low64);
-
-    return add(t, hex, (size_t)n);
+    return add(t, "\n#", 2) && add(t, extra.data, extra.bytes);
 }
 
 int key_build(const struct config_key *policy, const struct http_parse *head, struct span extra,

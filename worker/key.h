@@ -26,7 +26,7 @@ struct key {
 uint64_t key_hash(const char *data, size_t bytes);
 
 /*
- * extra: data of a render asked for by a back end, bytes 0 for none; its hash goes into the key.
+ * extra: data of a render asked for by a back end, bytes 0 for none; it goes into the key as it is.
  * 0 / -ENOBUFS: longer than cap_bytes: the page can't be cached. Never allocates.
  */
 int key_build(const struct config_key *policy, const struct http_parse *head, struct span extra,

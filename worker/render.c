@@ -132,7 +132,7 @@ static void leave(struct renderer *r)
 
 static void count(struct stats *stats, const struct js_result *result, uint64_t ns)
 {
-    stats_add(&stats->render_ns, ns);
+    stats_observe(&stats->render_duration, ns);
     switch (result->outcome) {
     case JS_OK:
         stats_add(&stats->renders_ok, 1);

@@ -48,8 +48,11 @@ static void render(struct requests *all, struct conn *c, const struct http_parse
     struct flight *f = NULL;
     struct request *r;
 
-    if (plan->kind == FLIGHT_SHARED && flight_is_marked(all, plan->key.hash))
+    if (plan->kind == FLIGHT_SHARED && flight_is_marked(all, plan->key.hash)) {
+        if (!c) /* its last render could not renew it: each hit trying again would fill the queue */
+            return;
         plan->kind = FLIGHT_ALONE;
+    }
     if (plan->kind == FLIGHT_SHARED)
         f = flight_find(all, &plan->key);
     if (f && !c)

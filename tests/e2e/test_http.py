@@ -197,6 +197,19 @@ def test_unix_socket_serves(ssrd, sockets):
         assert client.get("/u").text == "<p>hello /u</p>"
 
 
+def test_idle_connections_give_way_to_newcomers_at_the_limit(ssrd):
+    server = ssrd(config={"http": {"connections": 8}})
+    idle = [server.connect() for _ in range(8)]
+    for client in idle:
+        assert client.get("/p").status == 200
+    for _ in range(20):
+        with server.connect() as newcomer:
+            assert newcomer.get("/p").status == 200
+    server.wait_log("http.connections is reached")
+    for client in idle:
+        client.close()
+
+
 def test_big_page_arrives_whole(ssrd):
     server = ssrd("globalThis.renderPage = (u) => u + 'é'.repeat(1500000);")
     for _ in range(3):
@@ -221,7 +234,7 @@ def test_metrics_are_prometheus_text(ssrd):
     assert {"ssrd_requests_total", "ssrd_renders_total", "ssrd_cache_requests_total", "ssrd_cache_bytes",
             "ssrd_connections", "ssrd_worker_restarts_total", "ssrd_reloads_total", "ssrd_bundle_generation",
             "ssrd_build_info"} <= names
-    assert 'ssrd_requests_total{code="2xx"} ' in answer.text
+    assert 'ssrd_requests_total{code="200",method="GET"} ' in answer.text
 
 
 def test_render_endpoint_takes_data_and_passes_the_cache(ssrd):

@@ -77,6 +77,8 @@ struct fixture {
     struct renderer renderer;
     struct js_result result; /* what the next render gives; body: "render N url" */
     char body[256];
+    const char *large; /* instead of "render N url", when set */
+    size_t large_bytes;
 };
 
 static char *bypass_names[] = {(char[]){"authorization"}};
@@ -164,8 +166,8 @@ static inline void end(struct fixture *f)
     int n = snprintf(f->body, sizeof f->body, "render %u %.*s", f->renderer.renders,
                      (int)job->request.url_bytes, job->request.url);
 
-    f->result.body = f->body;
-    f->result.body_bytes = (size_t)n;
+    f->result.body = f->large ? f->large : f->body;
+    f->result.body_bytes = f->large ? f->large_bytes : (size_t)n;
     f->renderer.open = NULL;
     job->done(job, RENDER_DONE, &f->result);
 }

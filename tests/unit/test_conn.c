@@ -145,16 +145,162 @@ static void what_a_slow_reader_left_is_sent_when_it_reads(void **state)
     (void)close(fd);
 }
 
+/* All that comes, with turns of the loop, until nothing does; returns the bytes. */
+static size_t hear_all(struct fixture *f, int fd, char *buf, size_t cap_bytes)
+{
+    size_t bytes = 0;
+
+    for (int quiet = 0; quiet < 3 && bytes < cap_bytes;) {
+        ssize_t n;
+
+        turn(f);
+        n = recv(fd, buf + bytes, cap_bytes - bytes, MSG_DONTWAIT);
+        quiet = n > 0 ? 0 : quiet + 1;
+        bytes += n > 0 ? (size_t)n : 0;
+    }
+    return bytes;
+}
+
+#define LARGE_BYTES 200000u
+
+/* A client whose socket takes little, and a page /large in the hot cache that is more than that. */
+static int client_of_a_large_page(struct fixture *f, char *large, char *buf, size_t cap_bytes)
+{
+    int small = 4096;
+    int fd = client(f);
+
+    (void)setsockopt(TAILQ_FIRST(&f->worker.http->conns)->fd, SOL_SOCKET, SO_SNDBUF, &small,
+                     sizeof small);
+    memset(large, 'L', LARGE_BYTES);
+    f->large = large;
+    f->large_bytes = LARGE_BYTES;
+    ask(f, fd, "/large", "");
+    render_all(f);
+    f->large = NULL;
+    assert_true(hear_all(f, fd, buf, cap_bytes) > LARGE_BYTES);
+    return fd;
+}
+
+static void a_render_that_ends_before_the_answer_ahead_is_out_comes_after_it(void **state)
+{
+    static const char text[] =
+        "GET /large HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n";
+    static char large[LARGE_BYTES];
+    static char buf[2 * LARGE_BYTES];
+    struct fixture *f = *state;
+    int fd = client_of_a_large_page(f, large, buf, sizeof buf);
+    const char *body;
+    size_t bytes;
+
+    (void)send(fd, text, sizeof text - 1, 0);
+    turn(f);
+    assert_non_null(TAILQ_FIRST(&f->worker.http->conns)->unsent);
+    assert_int_equal(f->renderer.queued, 1);
+    render_all(f); /* the client has read nothing yet */
+    bytes = hear_all(f, fd, buf, sizeof buf - 1);
+    buf[bytes] = 0;
+    body = strstr(buf, "\r\n\r\n");
+    assert_non_null(body);
+    assert_memory_equal(body + 4, large, LARGE_BYTES);
+    assert_memory_equal(body + 4 + LARGE_BYTES, "HTTP/1.1 200 OK\r\n", 17);
+    assert_non_null(strstr(body + 4 + LARGE_BYTES, "render 2 /b"));
+    (void)close(fd);
+}
+
+static void a_render_that_outlasts_the_answer_ahead_is_waited_for(void **state)
+{
+    static const char text[] =
+        "GET /large HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n";
+    static char large[LARGE_BYTES];
+    static char buf[2 * LARGE_BYTES];
+    struct fixture *f = *state;
+    int fd = client_of_a_large_page(f, large, buf, sizeof buf);
+
+    (void)send(fd, text, sizeof text - 1, 0);
+    assert_true(hear_all(f, fd, buf, sizeof buf) > LARGE_BYTES);
+    turn(f); /* writable, and nothing to write */
+    render_all(f);
+    assert_hears(fd, "HTTP/1.1 200 OK", "render 2 /b");
+    (void)close(fd);
+}
+
+static void what_waited_behind_an_unsent_answer_may_wait_for_a_render(void **state)
+{
+    static const char text[] = "GET /large HTTP/1.1\r\nHost: a\r\n\r\n";
+    static char large[LARGE_BYTES];
+    static char buf[4 * LARGE_BYTES];
+    struct fixture *f = *state;
+    int fd = client_of_a_large_page(f, large, buf, sizeof buf);
+    char many[40 * sizeof text];
+    size_t bytes = 0;
+
+    for (int i = 0; i < 15; i++) { /* more pieces than a batch has: some stay in conn->rest */
+        memcpy(many + bytes, text, sizeof text - 1);
+        bytes += sizeof text - 1;
+    }
+    bytes += (size_t)snprintf(many + bytes, 64, "GET /b HTTP/1.1\r\nHost: a\r\n\r\n");
+    (void)send(fd, many, bytes, 0);
+    turn(f);
+    assert_non_null(TAILQ_FIRST(&f->worker.http->conns)->rest);
+    while (f->renderer.queued == 0)
+        assert_true(hear_all(f, fd, buf, sizeof buf) > 0);
+    (void)hear_all(f, fd, buf, sizeof buf);
+    render_all(f);
+    assert_hears(fd, "HTTP/1.1 200 OK", "render 2 /b");
+    (void)close(fd);
+}
+
+/* The deadline is of one head, from its first byte. */
+static void heads_cut_by_each_read_have_a_deadline_each(void **state)
+{
+    static const char cut[] = " HTTP/1.1\r\nHost: a\r\n\r\nGET /a";
+    struct fixture *f = *state;
+    int fd = client(f);
+    struct conn *c = TAILQ_FIRST(&f->worker.http->conns);
+
+    ask(f, fd, "/a", "");
+    render_all(f);
+    (void)send(fd, "GET /a", 6, 0);
+    turn(f);
+    assert_ptr_equal(c->deadline.list, &f->worker.http->header);
+    c->deadline.due_ms = 1; /* time goes by */
+    (void)send(fd, cut, sizeof cut - 1, 0);
+    turn(f);
+    assert_ptr_equal(c->deadline.list, &f->worker.http->header);
+    assert_true(c->deadline.due_ms > f->worker.http->now_ms);
+    (void)close(fd);
+}
+
+/* The client's copy of the page is good; its cookie need not be. */
+static void a_304_carries_the_cookie(void **state)
+{
+    static const struct js_header set_cookie = {"set-cookie", 10, "a=b", 3};
+    struct fixture *f = *state;
+    int fd = client(f);
+
+    f->result.headers = &set_cookie;
+    f->result.header_count = 1;
+    ask(f, fd, "/a", "If-None-Match: *\r\n");
+    render_all(f);
+    assert_hears(fd, "HTTP/1.1 304 Not Modified", "set-cookie: a=b\r\n");
+    (void)close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(pipelined_requests_are_answered_in_order),
         TEST(half_closing_after_the_request_is_no_leaving),
         TEST(a_known_etag_gets_304_fresh_or_hot),
+        TEST(a_304_carries_the_cookie),
         TEST(head_has_the_length_and_no_body),
         TEST(a_draining_worker_answers_and_then_closes),
         TEST(other_methods_are_405_and_bad_requests_close),
         TEST(what_a_slow_reader_left_is_sent_when_it_reads),
+        TEST(a_render_that_ends_before_the_answer_ahead_is_out_comes_after_it),
+        TEST(a_render_that_outlasts_the_answer_ahead_is_waited_for),
+        TEST(what_waited_behind_an_unsent_answer_may_wait_for_a_render),
+        TEST(heads_cut_by_each_read_have_a_deadline_each),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,7 +58,7 @@ static void named_headers_and_cookies_are_part_of_it(void **state)
     assert_string_equal(key_of(&named, "/", "X-Lang:\r\nCookie: theme=\r\n"), "ex.org/\n=\n=");
     assert_string_equal(
         key_of(&named, "/", "X-Lang: de\r\nx-lang: fr\r\nCookie: a=b; theme=dark; c\r\n"),
-        "ex.org/\n=de,fr\n=dark");
+        "ex.org/\n=de, fr\n=dark");
     assert_string_equal(key_of(&named, "/", "Cookie: mytheme=x; themes=y\r\n"), "ex.org/\n\n");
     assert_string_equal(key_of(&plain, "/", "X-Lang: de\r\n"), "ex.org/");
 }
@@ -117,11 +117,65 @@ static void bypass_goes_by_presence(void **state)
     assert_true(key_is_bypass(&policy, &parse));
 }
 
+/* As the render sees them: several fields and one with the same list are one page, "a,b" is another. */
+static void a_key_tells_apart_what_a_render_can_tell_apart(void **state)
+{
+    char *cookie_header[] = {(char[]){"cookie"}};
+    const struct config_key cookies = {.query = QUERY_ALL, .headers = {cookie_header, 1}};
+
+    (void)state;
+    assert_string_equal(key_of(&named, "/", "X-Lang: a\r\nX-Lang: b\r\n"),
+                        key_of(&named, "/", "X-Lang: a, b\r\n"));
+    assert_string_not_equal(key_of(&named, "/", "X-Lang: a\r\nX-Lang: b\r\n"),
+                            key_of(&named, "/", "X-Lang: a,b\r\n"));
+    assert_string_equal(key_of(&cookies, "/", "Cookie: a\r\nCookie: b\r\n"),
+                        key_of(&cookies, "/", "Cookie: a; b\r\n"));
+    assert_string_not_equal(key_of(&cookies, "/", "Cookie: a\r\nCookie: b\r\n"),
+                            key_of(&cookies, "/", "Cookie: a, b\r\n"));
+}
+
+static void key_with_data(const char *data, size_t bytes, char ret_text[static 200])
+{
+    struct http_parse parse;
+    struct key key;
+
+    assert_int_equal(sample_parse("GET /a HTTP/1.1\r\nHost: a\r\n\r\n", &parse), HTTP_WHOLE);
+    assert_int_equal(key_build(&plain, &parse, (struct span){data, bytes}, ret_text, 199, &key), 0);
+    ret_text[key.bytes] = 0;
+}
+
+static void data_stands_in_the_key_as_it_is(void **state)
+{
+    char key[200];
+
+    (void)state;
+    key_with_data("{\"a\":1}", 7, key);
+    assert_string_equal(key, "a/a\n#{\"a\":1}");
+}
+
+static void data_that_the_key_can_not_hold_is_not_cached(void **state)
+{
+    static char data[PAGE_KEY_BYTES_MAX];
+    static char buf[PAGE_KEY_BYTES_MAX];
+    struct http_parse parse;
+    struct key key;
+
+    (void)state;
+    memset(data, 'x', sizeof data);
+    assert_int_equal(sample_parse("GET /a HTTP/1.1\r\nHost: a\r\n\r\n", &parse), HTTP_WHOLE);
+    assert_int_equal(key_build(&(struct config_key){0}, &parse, (struct span){data, sizeof data},
+                               buf, sizeof buf, &key),
+                     -ENOBUFS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(host_is_lower_case_and_query_sorted),
         cmocka_unit_test(named_headers_and_cookies_are_part_of_it),
+        cmocka_unit_test(a_key_tells_apart_what_a_render_can_tell_apart),
+        cmocka_unit_test(data_stands_in_the_key_as_it_is),
+        cmocka_unit_test(data_that_the_key_can_not_hold_is_not_cached),
         cmocka_unit_test(a_value_cannot_pose_as_another_part),
         cmocka_unit_test(what_does_not_fit_is_no_key),
         cmocka_unit_test(data_of_a_back_end_tells_pages_apart),

@@ -395,7 +395,7 @@ static void outcomes_are_handed_on_and_counted(void **state)
     assert_int_equal(value(&f->stats.renders_error), 1);
     assert_int_equal(value(&f->stats.renders_timeout), 1);
     assert_int_equal(value(&f->stats.renders_oom), 1);
-    assert_int_equal(value(&f->stats.render_ns), sum_ns);
+    assert_int_equal(value(&f->stats.render_duration.sum_ns), sum_ns);
 }
 
 /* ---- an open promise ---- */

@@ -135,8 +135,9 @@ static void status_lists_each_worker_with_its_own_counters(void **state)
     json_t *status;
     const json_t *workers, *worker;
 
-    stats_add(&stats_at(fixture->region, first)->requests_2xx, 5);
-    stats_add(&stats_at(fixture->region, first)->requests_4xx, 1);
+    for (int i = 0; i < 5; i++)
+        stats_count_request(stats_at(fixture->region, first), STATS_GET, 200);
+    stats_count_request(stats_at(fixture->region, first), STATS_HEAD, 404);
     stats_add(&stats_at(fixture->region, second)->renders_error, 2);
     stats_set(&stats_at(fixture->region, second)->render_queue, 9);
     status = parsed(report_status(fixture->region, fixture->cold, ""));
@@ -222,12 +223,22 @@ static void metrics_say_help_and_type_once_a_metric(void **state)
 
 static void metrics_have_the_documented_names(void **state)
 {
-    static const char *const names[] = {
-        "ssrd_requests_total{",    "ssrd_render_duration_seconds_sum ", "ssrd_renders_total{",
-        "ssrd_render_queue ",      "ssrd_cache_requests_total{",        "ssrd_cache_bytes ",
-        "ssrd_cache_entries ",     "ssrd_cache_evictions_total{",       "ssrd_connections ",
-        "ssrd_reloads_total{",     "ssrd_worker_restarts_total{",       "ssrd_bundle_generation ",
-        "ssrd_worker_heap_bytes{", "ssrd_worker_resident_bytes{",       "ssrd_build_info{"};
+    static const char *const names[] = {"ssrd_requests_total{",
+                                        "ssrd_request_duration_seconds_bucket{",
+                                        "ssrd_render_duration_seconds_sum ",
+                                        "ssrd_renders_total{",
+                                        "ssrd_render_queue ",
+                                        "ssrd_cache_requests_total{",
+                                        "ssrd_cache_bytes ",
+                                        "ssrd_cache_entries ",
+                                        "ssrd_cache_evictions_total{",
+                                        "ssrd_connections ",
+                                        "ssrd_reloads_total{",
+                                        "ssrd_worker_restarts_total{",
+                                        "ssrd_bundle_generation ",
+                                        "ssrd_worker_heap_bytes{",
+                                        "ssrd_worker_resident_bytes{",
+                                        "ssrd_build_info{"};
     struct fixture *fixture = *state;
     autofree char *text = NULL;
     char line[100];
@@ -285,14 +296,20 @@ static void render_time_is_told_in_seconds(void **state)
     uint32_t row = add_worker(fixture, 1, 0, 0);
     autofree char *text = NULL;
 
-    stats_add(&stats_at(fixture->region, row)->render_ns, 1500000000);
-    stats_add(&stats_at(fixture->region, row)->renders_ok, 2);
-    stats_add(&stats_at(fixture->region, row)->renders_timeout, 1);
-    stats_add(&stats_at(fixture->region, row)->renders_shed, 8); /* never ran */
+    stats_observe(&stats_at(fixture->region, row)->render_duration, 1400000000);
+    stats_observe(&stats_at(fixture->region, row)->render_duration, 50000000);
+    stats_observe(&stats_at(fixture->region, row)->render_duration, 50000000);
     text = report_metrics(fixture->region, fixture->cold, "");
     assert_non_null(text);
     assert_line(text, "ssrd_render_duration_seconds_sum 1.500000000");
     assert_line(text, "ssrd_render_duration_seconds_count 3");
+    assert_line(text, "ssrd_render_duration_seconds_bucket{le=\"0.025\"} 0");
+    assert_line(text, "ssrd_render_duration_seconds_bucket{le=\"0.05\"} 2");
+    assert_line(text, "ssrd_render_duration_seconds_bucket{le=\"1\"} 2");
+    assert_line(text, "ssrd_render_duration_seconds_bucket{le=\"2.5\"} 3");
+    assert_line(text, "ssrd_render_duration_seconds_bucket{le=\"+Inf\"} 3");
+    assert_line(text, "ssrd_requests_total{code=\"200\",method=\"GET\"} 0");
+    assert_line(text, "ssrd_request_duration_seconds_count{cache=\"hot\"} 0");
     assert_null(strstr(text, "nanoseconds"));
 }
 

@@ -16,7 +16,7 @@ static void a_page_is_rendered_once_and_then_hot(void **state)
     ask(f, fd, "/a", "");
     assert_hears(fd, "hit; ttl=300; detail=hot", "render 1 /a");
     assert_int_equal(count_of(&f->worker.stats->cache_hot), 1);
-    assert_int_equal(count_of(&f->worker.stats->requests_2xx), 2);
+    assert_int_equal(stats_requests_of_class(f->worker.stats, 2), 2);
     (void)close(fd);
 }
 
@@ -257,6 +257,100 @@ static void renders_that_the_worker_stops_end_with_503_and_close(void **state)
     (void)close(fd);
 }
 
+/* The value that the render of the job sees, "" if absent. */
+static const char *seen(const struct render_job *job, const char *name)
+{
+    static char text[256];
+
+    for (size_t i = 0; i < job->request.header_count; i++) {
+        const struct js_header *h = &job->request.headers[i];
+
+        if (h->name_bytes != strlen(name) || memcmp(h->name, name, h->name_bytes) != 0)
+            continue;
+        (void)snprintf(text, sizeof text, "%.*s", (int)h->value_bytes, h->value);
+        return text;
+    }
+    return "";
+}
+
+static void a_render_sees_the_host_that_the_key_has(void **state)
+{
+    struct fixture *f = *state;
+    int fd = client(f);
+    const struct render_job *job;
+
+    ask(f, fd, "http://Victim:80/a", ""); /* with "Host: a", which absolute-form overrules */
+    job = TAILQ_FIRST(&f->renderer.queue);
+    assert_string_equal(seen(job, "host"), "victim:80");
+    assert_memory_equal(job->request.origin, "http://victim:80", job->request.origin_bytes);
+    render_all(f);
+    (void)close(fd);
+    fd = client(f);
+    (void)send(fd, "GET http://b/a HTTP/1.0\r\n\r\n", 27, 0);
+    turn(f);
+    assert_string_equal(seen(TAILQ_FIRST(&f->renderer.queue), "host"), "b");
+    render_all(f);
+    (void)close(fd);
+}
+
+static void a_render_sees_no_parameter_that_the_key_leaves_out(void **state)
+{
+    char *names[] = {(char[]){"page"}};
+    struct fixture *f = *state;
+    int fd = client(f);
+
+    f->config.policy.key.query = QUERY_NAMED;
+    f->config.policy.key.query_names = (struct str_list){names, 1};
+    ask(f, fd, "/a?evil=1&page=2", "");
+    render_all(f);
+    assert_hears(fd, "stored", "render 1 /a?page=2");
+    ask(f, fd, "/a?evil=1&page=2", "Authorization: x\r\n"); /* for nobody else: as it came */
+    render_all(f);
+    assert_hears(fd, "fwd=bypass", "render 2 /a?evil=1&page=2");
+    (void)close(fd);
+}
+
+static void a_render_sees_no_cookie_that_the_key_leaves_out(void **state)
+{
+    char *names[] = {(char[]){"theme"}, (char[]){"lang"}};
+    static const char fields[] = "Cookie: session=1; lang=de\r\nCookie: theme=dark; theme=x\r\n";
+    struct fixture *f = *state;
+    int fd = client(f);
+
+    f->result.reads.cookie = true;
+    f->config.policy.key.cookies = (struct str_list){names, 2};
+    ask(f, fd, "/a", fields);
+    assert_string_equal(seen(TAILQ_FIRST(&f->renderer.queue), "cookie"), "theme=dark; lang=de");
+    render_all(f);
+    assert_hears(fd, "stored", "render 1 /a");
+    ask(f, fd, "/b", "Cookie: session=1\r\n");
+    assert_string_equal(seen(TAILQ_FIRST(&f->renderer.queue), "cookie"), "");
+    render_all(f);
+    (void)close(fd);
+}
+
+static void what_was_not_for_sharing_a_moment_ago_is_not_renewed_by_each_hit(void **state)
+{
+    struct fixture *f = *state;
+    int fd = client(f);
+    struct hot_page *hot;
+
+    f->result.swr_ms = 60000;
+    ask(f, fd, "/a", "");
+    render_all(f);
+    (void)hear(fd);
+    hot = hot_get(f->worker.http->hot, "a/a", 3, key_hash("a/a", 3));
+    hot->page.fresh_until_ms = region_now_ms(f->region) - 1; /* time goes by */
+    (void)cold_delete(f->worker.cold, "a/a", 3, key_hash("a/a", 3));
+    f->result.status = 500;
+    ask(f, fd, "/a", "");
+    render_all(f);
+    for (int i = 0; i < 2; i++)
+        ask(f, fd, "/a", "");
+    assert_int_equal(f->renderer.queued, 0);
+    (void)close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +368,10 @@ int main(void)
         TEST(a_stale_page_within_sie_comes_before_an_error),
         TEST(a_client_that_went_away_is_not_rendered_for),
         TEST(renders_that_the_worker_stops_end_with_503_and_close),
+        TEST(a_render_sees_the_host_that_the_key_has),
+        TEST(a_render_sees_no_parameter_that_the_key_leaves_out),
+        TEST(a_render_sees_no_cookie_that_the_key_leaves_out),
+        TEST(what_was_not_for_sharing_a_moment_ago_is_not_renewed_by_each_hit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
