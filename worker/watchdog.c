@@ -9,7 +9,7 @@
  *   total order, so either T2 sees d or A2 sees t; then A3 signals, and because T1 to T3 hold the
  *   mutex the signal falls after the wait began.
  * No late shot: the thread fires only after turning d into FIRING by a compare-and-swap, and
- *   watchdog_disarm() takes the word back by an exchange: whoever is first wins. A disarm that finds
+ *   watchdog_disarm() takes the word back by another: whoever is first wins. A disarm that finds
  *   FIRING waits the few hundred nanoseconds until the shot is done, so that it can't hit the next
  *   render.
  * No lost shot: js_terminate() does nothing where no JavaScript runs, and the owner may have been
@@ -56,7 +56,7 @@ static void fire(struct watchdog *w, uint64_t deadline_ns)
 {
     if (!atomic_compare_exchange_strong_explicit(&w->deadline_ns, &deadline_ns, FIRING,
                                                  memory_order_acq_rel, memory_order_relaxed))
-        return; /* disarmed, or armed anew; pairs with the exchange in watchdog_disarm() */
+        return; /* disarmed, or armed anew; pairs with the swap in watchdog_disarm() */
     js_terminate(w->js);
     atomic_store_explicit(&w->deadline_ns, mono_ns() + AGAIN_NS,
                           memory_order_release); /* pairs disarm's loop */
@@ -157,12 +157,14 @@ void watchdog_arm(struct watchdog *watchdog, uint64_t deadline_ns)
 
 void watchdog_disarm(struct watchdog *watchdog)
 {
-    uint64_t was = atomic_exchange_explicit(&watchdog->deadline_ns, IDLE,
-                                            memory_order_acq_rel); /* pairs fire()'s swap */
+    uint64_t now = atomic_load_explicit(&watchdog->deadline_ns, memory_order_relaxed);
 
-    if (likely(was != FIRING))
-        return;
-    while (atomic_load_explicit(&watchdog->deadline_ns, memory_order_acquire) == FIRING)
-        (void)sched_yield(); /* the shot is under way; pairs fire()'s release */
-    atomic_store_explicit(&watchdog->deadline_ns, IDLE, memory_order_relaxed);
+    do {
+        while (unlikely(now == FIRING)) { /* the shot is under way; a new deadline follows it */
+            (void)sched_yield();
+            now = atomic_load_explicit(&watchdog->deadline_ns, memory_order_relaxed);
+        }
+        /* acquire: pairs with fire()'s release store, so that the shot is over */
+    } while (!atomic_compare_exchange_weak_explicit(&watchdog->deadline_ns, &now, IDLE,
+                                                    memory_order_acq_rel, memory_order_relaxed));
 }
