@@ -398,6 +398,7 @@ static int exit_code_for(int error)
         return 69; /* EX_UNAVAILABLE */
     case -ENOMEM:
     case -ENOSPC:
+    case -EFBIG:
     case -EMFILE:
         return 71; /* EX_OSERR */
     case -ECHILD:
@@ -468,7 +469,8 @@ int master_main(const struct master_options *options, struct config *config, str
     (void)event_base_dispatch(m.base);
     master_tell(&m.stop_askers, true, "stopped");
     (void)event_base_loop(m.base, EVLOOP_NONBLOCK); /* the answers leave */
-    log_info("stopped");
+    if (m.exit_code == 0) /* else standard error has said why it ends */
+        log_info("stopped");
     clean_up(&m);
     return m.exit_code;
 }

@@ -4,6 +4,7 @@
 import os
 import resource
 import socket
+import subprocess
 
 import pytest
 import yaml
@@ -186,3 +187,32 @@ def test_config_that_yaml_wrote_is_read_back(ssrd):
     """The harness itself: what it writes is what it means."""
     server = ssrd()
     assert yaml.safe_load(server.config_file.read_text()) == server.config
+
+
+def test_start_that_can_not_fork_says_so_and_leaves_no_socket(sockets):
+    def become_alone():
+        if os.geteuid() == 0:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+
+    os.chmod(sockets, 0o777)
+    with open(f"{sockets}/b.js", "w", encoding="utf-8") as bundle:
+        bundle.write(harness.HELLO)
+    done = subprocess.run(
+        [harness.SSRD, "-o", f"listen=unix:{sockets}/pages", "-o", "admin.listen=off", "-o", f"admin.socket={sockets}/c", "-o",
+         "cache.cold=1MiB", f"{sockets}/b.js"], preexec_fn=become_alone, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == EX_SOFTWARE and "zygote can't be started" in done.stderr
+    assert os.listdir(sockets) == ["b.js"]
+
+
+def test_file_size_limit_is_an_error_with_a_name(sockets):
+    with open(f"{sockets}/b.js", "w", encoding="utf-8") as bundle:
+        bundle.write(harness.HELLO)
+    done = subprocess.run(
+        [harness.SSRD, "-o", f"listen=unix:{sockets}/pages", "-o", "admin.listen=off", "-o", f"admin.socket={sockets}/c",
+         f"{sockets}/b.js"], preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000)),
+        capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == EX_OSERR and "cache.cold" in done.stderr
+    assert os.listdir(sockets) == ["b.js"]
