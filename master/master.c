@@ -469,7 +469,7 @@ int master_main(const struct master_options *options, struct config *config, str
     (void)event_base_dispatch(m.base);
     master_tell(&m.stop_askers, true, "stopped");
     (void)event_base_loop(m.base, EVLOOP_NONBLOCK); /* the answers leave */
-    if (m.exit_code == 0) /* else standard error has said why it ends */
+    if (m.exit_code == 0)                           /* else standard error has said why it ends */
         log_info("stopped");
     clean_up(&m);
     return m.exit_code;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * cold.c - the cold cache: index and ring put together, the only door to both. Here a word of the
- * index becomes a page (checked, of the right key, not purged), and a segment under the hand gives
- * up its pages: those touched since the last pass get another round. Who may do what when, and what
- * a death leaves: ring.c, index.c, and shm/README.md for the whole.
+ * index becomes a page (checked, of the right key, not purged), and pages are stored; who has to go for
+ * them is cold_room.c's. Who may do what when, and what a death leaves: ring.c, index.c, and
+ * shm/README.md for the whole.
  */
 #include "shm/cold.h"
 
+#include "shm/cold_room.h"
 #include "shm/index.h"
 #include "shm/purge.h"
 #include "shm/region_map.h"
@@ -17,47 +18,14 @@
 #include <errno.h>
 #include <string.h>
 
-#define NO_SEGMENT UINT32_MAX
 /* Struct, key and tags of the largest page: what a walk copies. */
 #define HEAD_BYTES_MAX                                                                             \
     (sizeof(struct page) + PAGE_KEY_BYTES_MAX + 8 + PAGE_TAGS_MAX * sizeof(uint64_t))
 
-/* A page that outlives its segment: its slot, as it was found. */
-struct survivor {
-    uint64_t slot;
-    uint64_t word;
-    uint64_t hash;
-    uint32_t offset; /* in the bounce buffer, and later in the segment */
-};
-
-struct cold {
-    struct region *region;
-    struct ring ring;
-    struct index index;
-    struct purge *purge;
-    struct stats *stats; /* own row; NULL in the master */
-    uint64_t max_object_bytes;
-    uint32_t open; /* the segment this process appends to, or NO_SEGMENT */
-    uint32_t open_fill;
-
-    /* while a segment is reclaimed: half of one at most */
-    unsigned char *bounce;
-    uint32_t bounce_bytes;
-    struct survivor *survivor;
-    uint32_t survivors;
-
-    struct page *scratch; /* HEAD_BYTES_MAX, for walks */
-};
-
-static uint32_t rounded(uint64_t page_bytes)
-{
-    return (uint32_t)((page_bytes + RING_UNIT_BYTES - 1) / RING_UNIT_BYTES * RING_UNIT_BYTES);
-}
-
 int cold_open(struct region *region, uint32_t peer, struct cold **ret_cold)
 {
     struct cold *cold = calloc(1, sizeof *cold);
-    uint32_t half = region->header->segment_bytes / 2;
+    uint32_t kept = kept_bytes(region->header->segment_bytes);
 
     if (cold == NULL)
         return -ENOMEM;
@@ -67,9 +35,13 @@ int cold_open(struct region *region, uint32_t peer, struct cold **ret_cold)
     cold->purge = purge_of(region);
     cold->stats = stats_at(region, peer);
     cold->max_object_bytes = region->header->max_object_bytes;
-    cold->open = NO_SEGMENT;
-    cold->bounce = calloc(1, half);
-    cold->survivor = malloc((half / rounded(sizeof(struct page)) + 1) * sizeof *cold->survivor);
+    for (int area = 0; area < RING_AREAS; area++) {
+        for (int i = 0; i < OPEN_SEGMENTS; i++)
+            cold->open[area][i].segment = NO_SEGMENT;
+        cold->now[area] = &cold->open[area][0];
+    }
+    cold->bounce = calloc(1, kept);
+    cold->survivor = malloc((kept / rounded(sizeof(struct page)) + 1) * sizeof *cold->survivor);
     cold->scratch = malloc(HEAD_BYTES_MAX);
     if (cold->bounce == NULL || cold->survivor == NULL || cold->scratch == NULL)
         goto fail;
@@ -84,8 +56,8 @@ void cold_close(struct cold *cold)
 {
     if (cold == NULL)
         return;
-    if (cold->open != NO_SEGMENT)
-        (void)ring_seal(&cold->ring, cold->open);
+    for (int i = 0; i < RING_AREAS; i++)
+        let_go(cold, cold->now[i]);
     free(cold->scratch);
     free(cold->survivor);
     free(cold->bounce);
@@ -197,176 +169,34 @@ int cold_copy(struct cold *cold, const struct cold_ref *ref, const char *key, si
     return 0;
 }
 
-/* --- making room -------------------------------------------------------------------------- */
-
-static void count_evictions(struct cold *cold, uint64_t n)
-{
-    if (cold->stats != NULL && n > 0)
-        stats_add(&cold->stats->cold_evictions, n);
-}
-
-static uint64_t useful_until_ms(const struct page *page)
-{
-    uint64_t until = page->fresh_until_ms;
-
-    if (page->swr_until_ms > until)
-        until = page->swr_until_ms;
-    return page->sie_until_ms > until ? page->sie_until_ms : until;
-}
-
-/* Judge one page of a claimed segment: into the bounce buffer, or out of the index. */
-static void judge(struct cold *cold, const struct page *page, uint64_t word, uint32_t room,
-                  uint64_t now_ms)
-{
-    uint32_t bytes = rounded(page->bytes);
-    uint32_t used = cold->bounce_bytes;
-    uint64_t slot;
-    uint64_t now;
-
-    if (!index_locate(&cold->index, page->hash, word, &slot, &now))
-        return; /* replaced or removed meanwhile */
-    if ((now & INDEX_TOUCHED) == 0 || bytes > room - used || useful_until_ms(page) <= now_ms ||
-        page_check(page, bytes, false) != 0 || !purge_page_valid(cold->purge, page)) {
-        count_evictions(cold, index_clear(&cold->index, slot, now));
-        return;
-    }
-    memcpy(cold->bounce + used, page, page->bytes);
-    cold->survivor[cold->survivors++] = (struct survivor){slot, now, page->hash, used};
-    cold->bounce_bytes += bytes;
-}
-
-/* A page over several segments can't be moved, but may stay where it is for another round. */
-static bool run_stays(struct cold *cold, uint32_t segment, const struct page *page, uint64_t word)
-{
-    uint32_t run = ring_run(&cold->ring, segment);
-    uint64_t slot;
-    uint64_t now;
-
-    if (run < 2 || !index_locate(&cold->index, page->hash, word, &slot, &now))
-        return false;
-    if ((now & INDEX_TOUCHED) != 0 && index_untouch(&cold->index, slot, now) &&
-        ring_unclaim(&cold->ring, segment)) {
-        ring_hand_skip(&cold->ring, run - 1);
-        return true;
-    }
-    count_evictions(cold, index_clear(&cold->index, slot, now));
-    return false;
-}
-
-/* Walk the pages of a claimed segment. False: it stays as it is, and is no longer claimed.
- * Where a size makes no sense the walk ends: the new sequence kills the slots it did not see. */
-static bool empty_segment(struct cold *cold, uint32_t segment, uint32_t room, uint64_t now_ms)
-{
-    uint32_t fill = ring_fill(&cold->ring, segment);
-    uint32_t sequence = ring_sequence(&cold->ring, segment);
-    uint32_t bytes;
-
-    cold->survivors = 0;
-    cold->bounce_bytes = 0;
-    for (uint32_t offset = 0; offset + sizeof(struct page) <= fill; offset += bytes) {
-        uint32_t location = ring_location(&cold->ring, segment, offset);
-        const struct page *page = (const void *)ring_at(&cold->ring, location);
-        uint64_t word = index_word(page->hash, location, sequence);
-
-        if (page->magic != PAGE_MAGIC || page->bytes < sizeof *page)
-            break;
-        if (page->bytes > fill - offset)
-            return !run_stays(cold, segment, page, word);
-        bytes = rounded(page->bytes);
-        judge(cold, page, word, room, now_ms);
-    }
-    return true;
-}
-
-/* Write the survivors to the start of the segment just opened, and lead their slots there. */
-static void resettle(struct cold *cold, uint32_t segment)
-{
-    uint32_t sequence = ring_sequence(&cold->ring, segment);
-
-    ring_write(ring_at(&cold->ring, ring_location(&cold->ring, segment, 0)), cold->bounce,
-               cold->bounce_bytes);
-    ring_set_fill(&cold->ring, segment, cold->bounce_bytes, 1);
-    for (uint32_t i = 0; i < cold->survivors; i++) {
-        const struct survivor *survivor = &cold->survivor[i];
-        uint32_t location = ring_location(&cold->ring, segment, survivor->offset);
-
-        /* fails when the key was stored anew or removed: then that holds */
-        (void)index_move(&cold->index, survivor->slot, survivor->word,
-                         index_word(survivor->hash, location, sequence));
-    }
-}
-
-/*
- * Take a segment, empty but for the survivors, of which `room` bytes may stay. False: it can't be
- * had now. Survivors wait in private memory while the sequence is raised, so for some microseconds
- * their keys are misses; the alternative, a spare segment for each worker, costs a share of the
- * budget for good.
- */
-static bool reclaim(struct cold *cold, uint32_t segment, uint32_t room, uint64_t now_ms)
-{
-    if (!ring_claim(&cold->ring, segment))
-        return false;
-    if (!empty_segment(cold, segment, room, now_ms) || !ring_open(&cold->ring, segment))
-        return false;
-    if (cold->survivors > 0)
-        resettle(cold, segment);
-    return true;
-}
-
 /* --- writing ------------------------------------------------------------------------------ */
 
-/* Have an open segment with room for so many bytes. */
-static int reserve(struct cold *cold, uint32_t bytes, uint64_t now_ms)
-{
-    uint32_t segment_bytes = cold->ring.segment_bytes;
-    /* At least half of each segment is given up, so that the hand always gets on; and the page
-     * that needs the room must fit. */
-    uint32_t room =
-        segment_bytes - bytes < segment_bytes / 2 ? segment_bytes - bytes : segment_bytes / 2;
-
-    if (cold->open != NO_SEGMENT) {
-        if (cold->open_fill + bytes <= segment_bytes && ring_owned(&cold->ring, cold->open))
-            return 0;
-        (void)ring_seal(&cold->ring, cold->open);
-        cold->open = NO_SEGMENT;
-    }
-    /* Twice around: large pages may all keep their places once. */
-    for (uint64_t tries = 0; tries < 2 * (uint64_t)cold->ring.segments; tries++) {
-        uint32_t segment = ring_hand(&cold->ring);
-
-        if (reclaim(cold, segment, room, now_ms)) {
-            cold->open = segment;
-            cold->open_fill = cold->bounce_bytes;
-            return 0;
-        }
-    }
-    return -EAGAIN;
-}
-
-static int publish(struct cold *cold, const struct page *page, uint32_t location)
+static int publish(struct cold *cold, const struct page *page, uint32_t location, uint32_t sequence)
 {
     struct wanted wanted = {cold, page_at(page, page->key_offset), page->key_bytes, page->hash, 0};
-    uint32_t sequence = ring_sequence(&cold->ring, ring_segment_of(&cold->ring, location));
     unsigned evicted = 0;
     int rc = index_put(&cold->index, page->hash, index_word(page->hash, location, sequence),
                        page->stored_ms, look, &wanted, &evicted);
 
-    count_evictions(cold, evicted);
+    room_count_evictions(cold, evicted);
     return rc;
 }
 
-static int put_page(struct cold *cold, const struct page *page)
+static int put_page(struct cold *cold, const struct page *page, enum ring_area area)
 {
     uint32_t bytes = rounded(page->bytes);
+    struct open *open;
     uint32_t location;
 
-    if (reserve(cold, bytes, page->stored_ms) != 0)
+    if (!(area == RING_MAIN ? room_reserve_main : room_reserve_probation)(cold, bytes,
+                                                                          page->stored_ms))
         return -EAGAIN;
-    location = ring_location(&cold->ring, cold->open, cold->open_fill);
+    open = cold->now[area];
+    location = ring_location(&cold->ring, open->segment, open->fill);
     ring_write(ring_at(&cold->ring, location), page, page->bytes);
-    cold->open_fill += bytes;
-    ring_set_fill(&cold->ring, cold->open, cold->open_fill, 1);
-    return publish(cold, page, location);
+    open->fill += bytes;
+    ring_set_fill(&cold->ring, open->segment, open->fill, 1);
+    return publish(cold, page, location, open->sequence);
 }
 
 static void seal_run(struct cold *cold, uint32_t first, uint32_t count)
@@ -377,18 +207,21 @@ static void seal_run(struct cold *cold, uint32_t first, uint32_t count)
 
 /* Empty `count` segments that follow each other; they are then open. Those taken in vain are
  * sealed again, empty. */
-static int gather(struct cold *cold, uint32_t count, uint64_t now_ms, uint32_t *ret_first)
+static int gather(struct cold *cold, uint32_t count, enum ring_area area, uint64_t now_ms,
+                  uint32_t *ret_first)
 {
     uint32_t first;
-    uint32_t passed;
 
-    for (uint64_t tries = 0; tries < 2 * (uint64_t)cold->ring.segments; tries += passed) {
+    for (int i = 0; i < RUN_TRIES && ring_run_place(&cold->ring, count, &first); i++) {
         uint32_t taken = 0;
 
-        if (!ring_hand_run(&cold->ring, count, &first, &passed))
-            continue;
-        while (taken < count && reclaim(cold, first + taken, 0, now_ms))
-            taken++;
+        for (; taken < count; taken++) {
+            struct reclaim r = {first + taken, ring_area(&cold->ring, first + taken), area, 0,
+                                now_ms};
+
+            if (!room_reclaim(cold, &r))
+                break;
+        }
         if (taken == count) {
             *ret_first = first;
             return 0;
@@ -398,20 +231,22 @@ static int gather(struct cold *cold, uint32_t count, uint64_t now_ms, uint32_t *
     return -EAGAIN;
 }
 
-static int put_run(struct cold *cold, const struct page *page)
+static int put_run(struct cold *cold, const struct page *page, enum ring_area area)
 {
     uint32_t count = ring_run_of(&cold->ring, page->bytes);
     uint32_t location;
     uint32_t first;
     int rc = -EAGAIN;
 
-    if (gather(cold, count, page->stored_ms, &first) != 0)
+    if (gather(cold, count, area, page->stored_ms, &first) != 0)
         return -EAGAIN;
     if (ring_join(&cold->ring, first, count)) {
         location = ring_location(&cold->ring, first, 0);
         ring_write(ring_at(&cold->ring, location), page, page->bytes);
         ring_set_fill(&cold->ring, first, cold->ring.segment_bytes, count);
-        rc = publish(cold, page, location);
+        for (uint32_t i = 1; i < count; i++)
+            ring_set_fill(&cold->ring, first + i, 0, 0);
+        rc = publish(cold, page, location, ring_sequence(&cold->ring, first));
     }
     seal_run(cold, first, count);
     return rc;
@@ -419,13 +254,21 @@ static int put_run(struct cold *cold, const struct page *page)
 
 int cold_put(struct cold *cold, const struct page *page)
 {
+    enum ring_area area = RING_PROBATION;
+    int rc;
+
     if (page->bytes > cold->max_object_bytes)
         return -EFBIG;
     assert(page_check(page, page->bytes, false) == 0);
     if (!purge_page_valid(cold->purge, page))
         return -ESTALE;
-    return rounded(page->bytes) <= cold->ring.segment_bytes ? put_page(cold, page)
-                                                            : put_run(cold, page);
+    cold->main_shut = false;
+    if (index_known(&cold->index, page->hash, room_ghost_stamp(cold), GHOST_TICKS))
+        area = RING_MAIN;
+    rc = rounded(page->bytes) <= cold->ring.segment_bytes ? put_page(cold, page, area)
+                                                          : put_run(cold, page, area);
+    let_go(cold, cold->now[RING_MAIN]);
+    return rc;
 }
 
 unsigned cold_delete(struct cold *cold, const char *key, size_t key_bytes, uint64_t hash)

@@ -26,6 +26,15 @@
  * slots are dead. A put or remove of that key must not be undone by that move: both clear (or
  * take) dead slots of their tag as if they were the key's own, so the move's CAS fails. Another key
  * of the same tag loses its page: a miss in 65,536.
+ *
+ * A page that moves to another segment while the old one is only claimed has no such gap: the slot
+ * leads to the old bytes before the move's CAS and to the new ones after it (release: W2 for the
+ * copy). Heat alone never makes a move, a clear or a ghost fail: it says nothing of where the page
+ * is, so they try again with the heat that they found, at most as often as it can rise.
+ *
+ * Ghosts take the place of an evicted page's word by one CAS. They lead nowhere, so they publish
+ * nothing, and every rule for dead words holds for them. A put that finds its key's ghost takes that
+ * slot; index_known() is asked before, and what it says decides only where a page is stored.
  */
 #include "shm/index.h"
 
@@ -69,9 +78,34 @@ static bool swap(const struct index *index, uint64_t slot, uint64_t from, uint64
                                                    memory_order_release, memory_order_relaxed);
 }
 
+/* As swap(), whatever the heat has become meanwhile: twice at most, since it only rises. */
+static bool swap_any_heat(const struct index *index, uint64_t slot, uint64_t from, uint64_t to)
+{
+    uint64_t now = from;
+
+    while (!atomic_compare_exchange_strong_explicit(&index->slot[slot], &now, to,
+                                                    memory_order_release, memory_order_relaxed)) {
+        if ((now & ~INDEX_HEAT_MASK) != (from & ~INDEX_HEAT_MASK) || index_is_ghost(now))
+            return false;
+    }
+    return true;
+}
+
+static uint64_t ghost_word(uint64_t hash, uint32_t stamp)
+{
+    return (uint64_t)index_tag(hash) << 48 | (uint64_t)INDEX_NOWHERE << 16 |
+           (hash >> 26 & 63) << 10 | (stamp & INDEX_STAMP_MASK);
+}
+
 static bool has_tag(uint64_t word, uint64_t hash)
 {
     return word != 0 && (uint16_t)(word >> 48) == index_tag(hash);
+}
+
+/* What a word leads to; a ghost leads nowhere. */
+static enum index_found ask(index_look *look, void *arg, uint64_t word, uint64_t *ret_stored_ms)
+{
+    return index_is_ghost(word) ? INDEX_DEAD : look(arg, word, ret_stored_ms);
 }
 
 bool index_find(const struct index *index, uint64_t hash, index_look *look, void *arg,
@@ -83,7 +117,7 @@ bool index_find(const struct index *index, uint64_t hash, index_look *look, void
         uint64_t slot = probe(index, hash, n);
         uint64_t word = index_load(index, slot);
 
-        if (has_tag(word, hash) && look(arg, word, &stored_ms) == INDEX_SAME) {
+        if (has_tag(word, hash) && ask(look, arg, word, &stored_ms) == INDEX_SAME) {
             *ret_slot = slot;
             *ret_word = word;
             return true;
@@ -97,9 +131,11 @@ enum rank {
     RANK_SAME,
     RANK_DEAD_TAG,
     RANK_EMPTY,
+    RANK_GHOST,
     RANK_DEAD,
     RANK_UNTOUCHED,
     RANK_TOUCHED,
+    RANK_HOT,
     RANK_NONE
 };
 
@@ -116,11 +152,15 @@ static enum rank rank_of(uint64_t word, uint64_t hash, index_look *look, void *a
     if (word == 0)
         return RANK_EMPTY;
     if (has_tag(word, hash)) {
-        enum index_found found = look(arg, word, &stored_ms);
+        enum index_found found = ask(look, arg, word, &stored_ms);
 
         if (found != INDEX_OTHER)
             return found == INDEX_SAME ? RANK_SAME : RANK_DEAD_TAG;
     }
+    if (index_is_ghost(word))
+        return RANK_GHOST;
+    if ((word & INDEX_HOT) == INDEX_HOT)
+        return RANK_HOT;
     return word & INDEX_TOUCHED ? RANK_TOUCHED : RANK_UNTOUCHED;
 }
 
@@ -145,7 +185,7 @@ static struct choice choose(const struct index *index, uint64_t hash, unsigned s
     for (unsigned n = 0; n < INDEX_PROBES && best.rank > RANK_DEAD; n++) {
         uint64_t word = index_load(index, probe(index, hash, n));
 
-        if (word != 0 && look(arg, word, &stored_ms) == INDEX_DEAD)
+        if (word != 0 && ask(look, arg, word, &stored_ms) == INDEX_DEAD)
             best = (struct choice){RANK_DEAD, n, word};
     }
     return best;
@@ -163,7 +203,7 @@ static void remove_others(const struct index *index, uint64_t hash, unsigned own
 
         if (n == own || !has_tag(other, hash))
             continue;
-        found = look(arg, other, &stored_ms);
+        found = ask(look, arg, other, &stored_ms);
         if (found == INDEX_OTHER)
             continue;
         if (found == INDEX_SAME &&
@@ -207,7 +247,7 @@ unsigned index_remove(const struct index *index, uint64_t hash, index_look *look
 
             if (!has_tag(word, hash))
                 break;
-            found = look(arg, word, &stored_ms);
+            found = ask(look, arg, word, &stored_ms);
             if (found == INDEX_OTHER)
                 break;
             if (!index_clear(index, slot, word))
@@ -226,7 +266,7 @@ bool index_locate(const struct index *index, uint64_t hash, uint64_t word, uint6
         uint64_t slot = probe(index, hash, n);
         uint64_t now = index_load(index, slot);
 
-        if ((now & ~INDEX_TOUCHED) == (word & ~INDEX_TOUCHED)) {
+        if ((now & ~INDEX_HEAT_MASK) == (word & ~INDEX_HEAT_MASK)) {
             *ret_slot = slot;
             *ret_word = now;
             return true;
@@ -235,26 +275,52 @@ bool index_locate(const struct index *index, uint64_t hash, uint64_t word, uint6
     return false;
 }
 
+bool index_known(const struct index *index, uint64_t hash, uint32_t now, uint32_t span)
+{
+    for (unsigned n = 0; n < INDEX_PROBES; n++) {
+        uint64_t word = index_load(index, probe(index, hash, n));
+
+        if (!has_tag(word, hash))
+            continue;
+        if (!index_is_ghost(word)) {
+            if (word & INDEX_TOUCHED)
+                return true;
+        } else if (((word ^ ghost_word(hash, 0)) & ~(uint64_t)INDEX_STAMP_MASK) == 0 &&
+                   ((now - (uint32_t)word) & INDEX_STAMP_MASK) <= span) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool index_clear(const struct index *index, uint64_t slot, uint64_t word)
 {
-    return swap(index, slot, word, 0) || swap(index, slot, word ^ INDEX_TOUCHED, 0);
+    return swap_any_heat(index, slot, word, 0);
+}
+
+bool index_forget(const struct index *index, uint64_t slot, uint64_t word, uint64_t hash,
+                  uint32_t stamp)
+{
+    return swap_any_heat(index, slot, word, ghost_word(hash, stamp));
 }
 
 bool index_move(const struct index *index, uint64_t slot, uint64_t from, uint64_t to)
 {
-    return swap(index, slot, from, to);
+    return swap_any_heat(index, slot, from, to);
 }
 
-bool index_untouch(const struct index *index, uint64_t slot, uint64_t word)
+bool index_cool(const struct index *index, uint64_t slot, uint64_t word)
 {
-    return swap(index, slot, word, word & ~INDEX_TOUCHED);
+    return swap(index, slot, word, (word & ~INDEX_HEAT_MASK) | index_cooler(word));
 }
 
 void index_touch(const struct index *index, uint64_t slot, uint64_t word)
 {
+    uint64_t heat = word & INDEX_HEAT_MASK;
+
     /* relaxed: an RMW continues the release sequence of W2, and publishes nothing itself */
-    if ((word & INDEX_TOUCHED) == 0)
+    if (heat != INDEX_HOT)
         (void)atomic_compare_exchange_strong_explicit(&index->slot[slot], &word,
-                                                      word | INDEX_TOUCHED, memory_order_relaxed,
+                                                      word | (heat << 1 | 1), memory_order_relaxed,
                                                       memory_order_relaxed);
 }

@@ -16,10 +16,22 @@ struct region;
 #define INDEX_BUCKET_SLOTS 8 /* a cache line */
 #define INDEX_PROBES (2 * INDEX_BUCKET_SLOTS)
 
-/* A word: tag (16, never 0) | location (32) | sequence (14) | reserved (1) | touched (1); 0: empty.
+/*
+ * A word: tag (16, never 0) | location (32) | sequence (14) | heat (2); 0: empty.
+ * Heat counts in unary, 00, 01, 11, so that a read sets one bit at most, and none of a hot page.
  */
 #define INDEX_TOUCHED ((uint64_t)1)
+#define INDEX_HEAT_MASK ((uint64_t)3)
+#define INDEX_HOT INDEX_HEAT_MASK /* touched twice or more */
 #define INDEX_SEQUENCE_MASK (((uint32_t)1 << 14) - 1)
+
+/*
+ * A ghost: a page that was evicted before it had proven itself, remembered for a while. Tag |
+ * INDEX_NOWHERE | more of the hash (6) | stamp (10). No page can stand in the last unit of the
+ * largest ring, so a ghost is a dead word to all who do not know of ghosts.
+ */
+#define INDEX_NOWHERE UINT32_MAX
+#define INDEX_STAMP_MASK (((uint32_t)1 << 10) - 1)
 
 static inline uint16_t index_tag(uint64_t hash)
 {
@@ -40,6 +52,11 @@ static inline uint32_t index_word_location(uint64_t word)
 static inline uint32_t index_word_sequence(uint64_t word)
 {
     return (uint32_t)(word >> 2) & INDEX_SEQUENCE_MASK;
+}
+
+static inline bool index_is_ghost(uint64_t word)
+{
+    return index_word_location(word) == INDEX_NOWHERE;
 }
 
 /* One process's view; plain data, no resources. */
@@ -67,8 +84,9 @@ bool index_find(const struct index *index, uint64_t hash, index_look *look, void
                 uint64_t *ret_slot, uint64_t *ret_word);
 
 /*
- * Make `word` the only one of its key: replaces the key's own, else takes an empty or dead slot,
- * else one that leads to another page, untouched if there is one (*ret_evicted is then 1, else 0).
+ * Make `word` the only one of its key: replaces the key's own (or its ghost), else takes an empty
+ * slot, a ghost's or a dead one, else one that leads to another page, the coldest there is
+ * (*ret_evicted is then 1, else 0).
  * When two writers store one key at once, the one stored later (stored_ms) stays.
  * 0 / -EAGAIN: others were faster in all tries; nothing was stored.
  */
@@ -82,10 +100,26 @@ unsigned index_remove(const struct index *index, uint64_t hash, index_look *look
 bool index_locate(const struct index *index, uint64_t hash, uint64_t word, uint64_t *ret_slot,
                   uint64_t *ret_word);
 
-/* Each is one CAS on the exact word; false: it has changed. Clear does not mind a touch. */
+/*
+ * Has the key been asked for before, as far as the index remembers? Either a ghost not older than
+ * `span` stamps at the stamp `now`, or a page with its tag that was touched: no page is looked at,
+ * so another key of that tag may be meant. For deciding how to store it, nothing else.
+ */
+bool index_known(const struct index *index, uint64_t hash, uint32_t now, uint32_t span);
+
+/* False: the slot has changed, and was left alone. They do not mind a touch that comes between. */
 bool index_clear(const struct index *index, uint64_t slot, uint64_t word);
+bool index_forget(const struct index *index, uint64_t slot, uint64_t word, uint64_t hash,
+                  uint32_t stamp); /* leaves a ghost */
 bool index_move(const struct index *index, uint64_t slot, uint64_t from, uint64_t to);
-bool index_untouch(const struct index *index, uint64_t slot, uint64_t word);
+
+/* One step colder or hotter; one CAS on the exact word. */
+bool index_cool(const struct index *index, uint64_t slot, uint64_t word);
 void index_touch(const struct index *index, uint64_t slot, uint64_t word);
+
+static inline uint64_t index_cooler(uint64_t heat)
+{
+    return (heat & INDEX_HEAT_MASK) >> 1;
+}
 
 #endif

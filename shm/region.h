@@ -12,7 +12,7 @@
 #include "shm/base.h"
 
 #define REGION_MAGIC 0x6e6f69676572641bull /* "ESC dregion", little-endian */
-#define REGION_VERSION 1u
+#define REGION_VERSION 2u
 
 #define REGION_PEERS_MAX 1024 /* workers alive at once, draining ones included */
 

@@ -11,6 +11,7 @@
  *   RECLAIMING  -> SEALED      its owner, nothing changed        unclaim
  *   OPEN        -> OPEN        its owner, empty; newer sequence  join
  *   OPEN        -> SEALED      its owner                         seal
+ *   SEALED      -> OPEN        who sealed it; same sequence      resume
  *   either      -> SEALED      the reaper, nothing changed
  *
  * All by CAS on the whole word, owner included, so that no step succeeds on a segment that has
@@ -31,6 +32,12 @@
  *   before W3, which R1 has read.
  * Pages in W6 never appear under the old sequence: they are published after W4.
  * Claim (acquire) pairs with seal (release): the reclaimer sees all that the owner wrote.
+ * Resume is a CAS on the very word that the caller's seal left, so the sequence s was not raised
+ *   since: nobody has opened the segment in between (claimed and unclaimed it may have been: that
+ *   changes no byte). The bytes behind the caller's own fill were therefore never named under s, and
+ *   appending to them is as in W2, W3: R2 finds s, put there by W0, which happens before W3 still.
+ *   The fill must be the one that the caller noted: a killed opener may have left 0 in the table
+ *   while pages can still be read.
  *
  * A run is a page over several segments, all OPEN and given one common sequence before the page is
  * written (join), so a reader needs that of the first alone; each is sealed, claimed and reclaimed
@@ -114,7 +121,9 @@ void ring_init(struct ring_table *table, uint32_t segments)
         atomic_store_explicit(&table->segment[i].word, make_word(0, 0, RING_SEALED),
                               memory_order_relaxed);
         atomic_store_explicit(&table->segment[i].run, 1, memory_order_relaxed);
+        atomic_store_explicit(&table->segment[i].area, RING_PROBATION, memory_order_relaxed);
     }
+    atomic_store_explicit(&table->probation, segments, memory_order_relaxed);
 }
 
 void ring_view(const struct region *region, uint32_t peer, struct ring *ret_ring)
@@ -140,41 +149,108 @@ bool ring_unchanged(const struct ring *ring, uint32_t first, uint32_t count, uin
     return true;
 }
 
-uint32_t ring_hand(const struct ring *ring)
+enum ring_area ring_area(const struct ring *ring, uint32_t segment)
 {
-    return (uint32_t)(atomic_fetch_add_explicit(&ring->table->hand, 1, memory_order_relaxed) %
-                      ring->segments);
+    return atomic_load_explicit(&segment_at(ring, segment)->area, memory_order_relaxed) == RING_MAIN
+               ? RING_MAIN
+               : RING_PROBATION;
 }
 
-void ring_hand_skip(const struct ring *ring, uint32_t count)
+/* Killed between the two stores: the count is wrong by one until the reaper counts. */
+void ring_set_area(const struct ring *ring, uint32_t segment, enum ring_area area)
 {
-    (void)atomic_fetch_add_explicit(&ring->table->hand, count, memory_order_relaxed);
+    if (ring_area(ring, segment) == area)
+        return;
+    atomic_store_explicit(&segment_at(ring, segment)->area, (uint32_t)area, memory_order_relaxed);
+    (void)atomic_fetch_add_explicit(
+        &ring->table->probation, area == RING_PROBATION ? 1 : (uint32_t)-1, memory_order_relaxed);
 }
 
-bool ring_hand_run(const struct ring *ring, uint32_t count, uint32_t *ret_first,
-                   uint32_t *ret_passed)
+uint32_t ring_probation(const struct ring *ring)
 {
-    uint64_t hand = atomic_load_explicit(&ring->table->hand, memory_order_relaxed);
-    uint32_t first = (uint32_t)(hand % ring->segments);
-    uint32_t passed = count;
-    bool clear = true;
+    return atomic_load_explicit(&ring->table->probation, memory_order_relaxed);
+}
 
-    if (count > ring->segments - first) { /* the wrap is not a run */
-        passed = ring->segments - first;
-        clear = false;
+uint64_t ring_turns(const struct ring *ring)
+{
+    return atomic_load_explicit(&ring->table->turns, memory_order_relaxed);
+}
+
+void ring_count_turn(const struct ring *ring)
+{
+    (void)atomic_fetch_add_explicit(&ring->table->turns, 1, memory_order_relaxed);
+}
+
+bool ring_hand(const struct ring *ring, enum ring_area area, uint64_t *steps, uint32_t *ret_segment)
+{
+    while (*steps > 0) {
+        uint64_t hand =
+            atomic_fetch_add_explicit(&ring->table->hand[area], 1, memory_order_relaxed);
+        uint32_t segment = (uint32_t)(hand % ring->segments);
+
+        --*steps;
+        if (ring_area(ring, segment) != area)
+            continue;
+        *ret_segment = segment;
+        return true;
     }
-    for (uint32_t i = 0; i < count && clear; i++) {
-        if (state_of(word_now(ring, first + i)) != RING_SEALED) {
-            passed = i + 1;
-            clear = false;
+    return false;
+}
+
+bool ring_peek(const struct ring *ring, enum ring_area area, uint32_t *ret_segment)
+{
+    uint64_t hand = atomic_load_explicit(&ring->table->hand[area], memory_order_relaxed);
+
+    for (uint32_t i = 0; i < ring->segments; i++) {
+        uint32_t segment = (uint32_t)((hand + i) % ring->segments);
+
+        if (ring_area(ring, segment) != area)
+            continue;
+        *ret_segment = segment;
+        return true;
+    }
+    return false;
+}
+
+void ring_hand_skip(const struct ring *ring, enum ring_area area, uint32_t count)
+{
+    (void)atomic_fetch_add_explicit(&ring->table->hand[area], count, memory_order_relaxed);
+}
+
+/* Large pages would empty main where its hand stands, three segments for each, were it not for the
+ * segments that earlier ones have left side by side. */
+bool ring_run_place(const struct ring *ring, uint32_t count, uint32_t *ret_first)
+{
+    uint64_t hand = atomic_load_explicit(&ring->table->run_hand, memory_order_relaxed);
+    uint32_t looks = ring->segments < RING_LOOK ? ring->segments : RING_LOOK;
+    uint32_t most = 0;
+    uint32_t sealed = 0; /* in a row, up to `last` */
+    uint32_t probation = 0;
+    bool found = false;
+
+    for (uint32_t i = 0; i < looks + count - 1; i++) {
+        uint32_t last = (uint32_t)((hand + i) % ring->segments);
+
+        if (last == 0 || sealed == 0) /* the wrap is not a run */
+            sealed = probation = 0;
+        if (state_of(word_now(ring, last)) != RING_SEALED) {
+            sealed = 0;
+            continue;
+        }
+        probation += ring_area(ring, last) == RING_PROBATION;
+        if (sealed == count)
+            probation -= ring_area(ring, last - count) == RING_PROBATION;
+        else
+            sealed++;
+        if (sealed == count && (!found || probation > most)) {
+            found = true;
+            most = probation;
+            *ret_first = last + 1 - count;
         }
     }
-    *ret_passed = passed;
-    if (!atomic_compare_exchange_strong_explicit(&ring->table->hand, &hand, hand + passed,
-                                                 memory_order_relaxed, memory_order_relaxed))
-        return false;
-    *ret_first = first;
-    return clear;
+    if (found)
+        atomic_store_explicit(&ring->table->run_hand, *ret_first + count, memory_order_relaxed);
+    return found;
 }
 
 /* The caller's own word in this state, or false. */
@@ -278,6 +354,13 @@ bool ring_seal(const struct ring *ring, uint32_t segment)
            change(ring, segment, word, make_word(ring_word_sequence(word), 0, RING_SEALED));
 }
 
+bool ring_resume(const struct ring *ring, uint32_t segment, uint32_t sequence)
+{
+    /* no fence: W1 of the caller's own open still stands before all that it writes */
+    return change(ring, segment, make_word(sequence, 0, RING_SEALED),
+                  make_word(sequence, ring->owner, RING_OPEN));
+}
+
 uint32_t ring_fill(const struct ring *ring, uint32_t segment)
 {
     uint32_t fill = atomic_load_explicit(&segment_at(ring, segment)->fill, memory_order_relaxed);
@@ -292,16 +375,25 @@ uint32_t ring_run(const struct ring *ring, uint32_t segment)
     return run >= 1 && run <= ring->segments - segment ? run : 1;
 }
 
+bool ring_inside_run(const struct ring *ring, uint32_t segment)
+{
+    return atomic_load_explicit(&segment_at(ring, segment)->run, memory_order_relaxed) == 0;
+}
+
 unsigned ring_reap(const struct ring *ring, uint32_t dead_peer)
 {
     unsigned repaired = 0;
+    uint32_t probation = 0;
 
     for (uint32_t i = 0; i < ring->segments; i++) {
         uint64_t word = word_now(ring, i);
 
+        probation += ring_area(ring, i) == RING_PROBATION;
         if (state_of(word) != RING_SEALED && (word >> PEER_SHIFT & PEER_MASK) == dead_peer)
             repaired += change(ring, i, word, make_word(ring_word_sequence(word), 0, RING_SEALED));
     }
+    /* Others may change areas while this counts: then it is off by those, until the next death. */
+    atomic_store_explicit(&ring->table->probation, probation, memory_order_relaxed);
     return repaired;
 }
 

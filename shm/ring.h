@@ -26,17 +26,33 @@ enum ring_state {
     RING_RECLAIMING, /* its owner decides which pages survive; they can still be read */
 };
 
+/*
+ * What a segment is for. A hint, not a state: no reader and no proof looks at it, and a wrong one
+ * costs a page its turn at most.
+ */
+enum ring_area {
+    RING_PROBATION, /* pages nobody has asked for twice yet; so are segments never used */
+    RING_MAIN,      /* pages that have proven themselves */
+    RING_AREAS,
+};
+
 /* A line each: the word is what others fight over. */
 struct ring_segment {
     alignas(CACHE_LINE_BYTES) _Atomic uint64_t word; /* sequence | peer | pid | state */
     /* written by the owner only */
     _Atomic uint32_t fill; /* bytes taken by complete pages */
-    _Atomic uint32_t run;  /* segments that its first page takes: 1 unless it is larger than one */
+    _Atomic uint32_t run;  /* segments that its first page takes: 1 unless it is larger than one,
+                              0 inside such a run */
+    _Atomic uint32_t area; /* enum ring_area */
 };
 static_assert(sizeof(struct ring_segment) == CACHE_LINE_BYTES, "in shared memory");
 
 struct ring_table {
-    alignas(CACHE_LINE_BYTES) _Atomic uint64_t hand; /* written by whoever needs a segment */
+    /* written by whoever needs a segment */
+    alignas(CACHE_LINE_BYTES) _Atomic uint64_t hand[RING_AREAS];
+    _Atomic uint64_t run_hand;  /* where the next run is looked for */
+    _Atomic uint64_t turns;     /* segments opened for new pages, ever */
+    _Atomic uint32_t probation; /* segments of that area; counted anew by each reaper */
     struct ring_segment segment[];
 };
 static_assert(offsetof(struct ring_table, segment) == CACHE_LINE_BYTES, "in shared memory");
@@ -101,12 +117,22 @@ static inline uint32_t ring_sequence(const struct ring *ring, uint32_t segment)
 bool ring_unchanged(const struct ring *ring, uint32_t first, uint32_t count, uint32_t sequence);
 
 /* Holders. All of them do nothing and return false when the segment is not the caller's to take. */
-uint32_t ring_hand(const struct ring *ring); /* the segment under the hand, which moves on */
-/* The hand stands before a possible run of `count` sealed segments: take it past them. False: it
- * did not, and was moved past what was in the way; *ret_passed tells by how much. */
-bool ring_hand_run(const struct ring *ring, uint32_t count, uint32_t *ret_first,
-                   uint32_t *ret_passed);
-void ring_hand_skip(const struct ring *ring, uint32_t count);
+/* The next segment of that area under its hand, which moves on, by *steps segments at most; those
+ * that it took are taken off. False: there was none. */
+bool ring_hand(const struct ring *ring, enum ring_area area, uint64_t *steps,
+               uint32_t *ret_segment);
+/* The same within one round, and the hand stays. */
+bool ring_peek(const struct ring *ring, enum ring_area area, uint32_t *ret_segment);
+/* Of the next RING_LOOK places for a run of `count` segments behind its own hand, all sealed, the
+ * first of those that take the fewest from main; the hand moves behind it. False: none. */
+#define RING_LOOK 4096
+bool ring_run_place(const struct ring *ring, uint32_t count, uint32_t *ret_first);
+void ring_hand_skip(const struct ring *ring, enum ring_area area, uint32_t count);
+enum ring_area ring_area(const struct ring *ring, uint32_t segment);
+void ring_set_area(const struct ring *ring, uint32_t segment, enum ring_area area);
+uint32_t ring_probation(const struct ring *ring); /* about so many segments are of that area */
+uint64_t ring_turns(const struct ring *ring);
+void ring_count_turn(const struct ring *ring);
 
 bool ring_claim(const struct ring *ring, uint32_t segment);   /* SEALED -> RECLAIMING */
 bool ring_unclaim(const struct ring *ring, uint32_t segment); /* RECLAIMING -> SEALED, as it was */
@@ -117,10 +143,14 @@ bool ring_join(const struct ring *ring, uint32_t first, uint32_t count);
 bool ring_owned(const struct ring *ring, uint32_t segment); /* still OPEN and the caller's */
 void ring_set_fill(const struct ring *ring, uint32_t segment, uint32_t fill, uint32_t run);
 bool ring_seal(const struct ring *ring, uint32_t segment); /* OPEN -> SEALED */
+/* SEALED -> OPEN, to go on behind what the caller has written under this sequence: to be called by
+ * who sealed it only, with the sequence and to be used with the fill that it noted itself. */
+bool ring_resume(const struct ring *ring, uint32_t segment, uint32_t sequence);
 
 /* What a claimed segment holds, bounded by its size: a peer may have died mid-write. */
 uint32_t ring_fill(const struct ring *ring, uint32_t segment);
 uint32_t ring_run(const struct ring *ring, uint32_t segment);
+bool ring_inside_run(const struct ring *ring, uint32_t segment); /* not its first segment */
 
 /* The master, after waitpid(): nothing stays held by the row. Returns how many segments were. */
 unsigned ring_reap(const struct ring *ring, uint32_t dead_peer);

@@ -90,15 +90,23 @@ static char get(struct cold *cold, const char *path)
     return letter;
 }
 
-/* Store pages of other keys until the hand has gone round so many times. */
-static void fill_ring(struct fixture *f, unsigned rounds, unsigned *serial)
+/* Store pages of other keys until the hand has gone round so many times; wanted: each is asked for
+ * once. */
+static void fill_with(struct fixture *f, unsigned rounds, unsigned *serial, bool wanted)
 {
     for (unsigned i = 0; i < rounds * 64 * 4; i++) {
         char path[32];
 
         (void)snprintf(path, sizeof path, "/filler/%u", (*serial)++);
         assert_int_equal(put(f, f->cold, path, 'f', 3500), 0); /* four to a segment */
+        if (wanted)
+            assert_int_equal(get(f->other, path), 'f');
     }
+}
+
+static void fill_ring(struct fixture *f, unsigned rounds, unsigned *serial)
+{
+    fill_with(f, rounds, serial, false);
 }
 
 static void page_that_was_put_is_found_by_all(void **state)
@@ -250,15 +258,41 @@ static void touched_page_survives_the_hand_and_untouched_does_not(void **state)
     assert_int_equal(get(f->other, "/forgotten"), 0);
 }
 
-static void touch_counts_for_one_round_only(void **state)
+static void proven_page_is_not_pushed_out_by_pages_nobody_wants(void **state)
 {
     struct fixture *f = *state;
     unsigned serial = 0;
 
     assert_int_equal(put(f, f->cold, "/a", 'x', 500), 0);
     assert_int_equal(get(f->other, "/a"), 'x');
-    fill_ring(f, 3, &serial);
+    fill_ring(f, 10, &serial); /* a crawler */
+    assert_int_equal(get(f->other, "/a"), 'x');
+}
+
+static void proven_page_gives_way_to_others_that_have_proven_themselves(void **state)
+{
+    struct fixture *f = *state;
+    unsigned serial = 0;
+
+    assert_int_equal(put(f, f->cold, "/a", 'x', 500), 0);
+    assert_int_equal(get(f->other, "/a"), 'x');
+    fill_with(f, 4, &serial, true);
     assert_int_equal(get(f->other, "/a"), 0);
+}
+
+static void page_stored_again_soon_after_its_eviction_is_proven(void **state)
+{
+    struct fixture *f = *state;
+    unsigned serial = 0;
+
+    assert_int_equal(put(f, f->cold, "/a", 'x', 500), 0);
+    fill_ring(f, 1, &serial);
+    for (int i = 0; i < 40; i++) /* ten segments more */
+        assert_int_equal(put(f, f->cold, i % 2 ? "/b" : "/c", 'x', 3500), 0);
+    assert_int_equal(get(f->other, "/a"), 0);
+    assert_int_equal(put(f, f->cold, "/a", 'y', 500), 0);
+    fill_ring(f, 3, &serial);
+    assert_int_equal(get(f->other, "/a"), 'y');
 }
 
 static void expired_or_purged_page_gets_no_second_round(void **state)
@@ -352,24 +386,16 @@ static void large_pages_come_and_go_among_small_ones(void **state)
     assert_true(figures.used_bytes <= figures.budget_bytes);
 }
 
-static void touched_large_page_stays_one_more_round(void **state)
+static void proven_large_page_stays_until_others_have_proven_themselves(void **state)
 {
     struct fixture *f = *state;
     unsigned serial = 0;
 
     assert_int_equal(put(f, f->cold, "/large", 'l', 100 * KIB), 0);
-    for (int i = 0; i < 5; i++) {
-        assert_int_equal(get(f->other, "/large"), 'l');
-        for (int j = 0; j < 64 * 4; j++) {
-            char path[32];
-
-            (void)snprintf(path, sizeof path, "/filler/%u", serial++);
-            assert_int_equal(put(f, f->cold, path, 'f', 3500), 0);
-            (void)get(f->other, "/large");
-        }
-    }
     assert_int_equal(get(f->other, "/large"), 'l');
-    fill_ring(f, 3, &serial);
+    fill_ring(f, 5, &serial);
+    assert_int_equal(get(f->other, "/large"), 'l');
+    fill_with(f, 4, &serial, true);
     assert_int_equal(get(f->other, "/large"), 0);
 }
 
@@ -518,6 +544,19 @@ static void walk_shows_each_valid_page_once_and_stops_when_told(void **state)
     assert_int_equal(one.count, 1);
 }
 
+static void room_of_purged_pages_is_used_by_new_ones(void **state)
+{
+    struct fixture *f = *state;
+    struct seen valid = {.limit = 1000};
+    unsigned serial = 0;
+
+    fill_with(f, 3, &serial, true); /* main has most segments */
+    purge_all(f->purge);
+    fill_ring(f, 1, &serial);
+    cold_walk(f->master, visit, &valid);
+    assert_true(valid.count > 64 * 4 * 3 / 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -533,13 +572,16 @@ int main(void)
         T(page_rendered_before_a_purge_is_not_stored_after_it),
         T(budget_holds_whatever_is_stored),
         T(touched_page_survives_the_hand_and_untouched_does_not),
-        T(touch_counts_for_one_round_only),
+        T(proven_page_is_not_pushed_out_by_pages_nobody_wants),
+        T(proven_page_gives_way_to_others_that_have_proven_themselves),
+        T(page_stored_again_soon_after_its_eviction_is_proven),
+        T(room_of_purged_pages_is_used_by_new_ones),
         T(expired_or_purged_page_gets_no_second_round),
         T(all_touched_still_makes_room),
         T(page_of_exactly_one_segment_and_one_larger_are_stored),
         T(page_above_the_largest_size_is_refused),
         T(large_pages_come_and_go_among_small_ones),
-        T(touched_large_page_stays_one_more_round),
+        T(proven_large_page_stays_until_others_have_proven_themselves),
         T(flipped_bits_in_shared_memory_never_crash_or_pass),
         T(foreign_index_words_are_misses),
         T(reaped_worker_leaves_its_pages_and_its_segment),

@@ -239,7 +239,7 @@ static void move_of_a_survivor_fails_once_its_key_was_removed(void **state)
     assert_int_equal(taken(f), 0);
 }
 
-static void touch_changes_one_bit_once(void **state)
+static void touch_changes_one_bit_and_none_of_a_hot_page(void **state)
 {
     struct fixture *f = *state;
     uint64_t slot;
@@ -251,10 +251,115 @@ static void touch_changes_one_bit_once(void **state)
     assert_int_equal(index_load(&f->index, slot), word | INDEX_TOUCHED);
     index_touch(&f->index, slot, word); /* stale: changes nothing */
     assert_int_equal(index_load(&f->index, slot), word | INDEX_TOUCHED);
-    assert_true(index_untouch(&f->index, slot, word | INDEX_TOUCHED));
+    index_touch(&f->index, slot, word | INDEX_TOUCHED);
+    assert_int_equal(index_load(&f->index, slot), word | INDEX_HOT);
+    index_touch(&f->index, slot, word | INDEX_HOT);
+    assert_int_equal(index_load(&f->index, slot), word | INDEX_HOT);
+    assert_true(index_cool(&f->index, slot, word | INDEX_HOT));
+    assert_int_equal(index_load(&f->index, slot), word | INDEX_TOUCHED);
+    assert_true(index_cool(&f->index, slot, word | INDEX_TOUCHED));
     assert_int_equal(index_load(&f->index, slot), word);
     index_touch(&f->index, slot, word);
-    assert_true(index_clear(&f->index, slot, word)); /* a touch does not keep it */
+    index_touch(&f->index, slot, word | INDEX_TOUCHED);
+    assert_true(index_clear(&f->index, slot, word)); /* touches do not keep it */
+    assert_int_equal(taken(f), 0);
+}
+
+static void touched_word_is_moved_as_well(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t slot;
+    uint64_t word;
+
+    put(f, 1, 99);
+    assert_true(index_locate(&f->index, 99, word_for(f, 1), &slot, &word));
+    index_touch(&f->index, slot, word);
+    f->hash[2] = 99;
+    assert_true(index_move(&f->index, slot, word, word_for(f, 2)));
+    assert_int_equal(index_load(&f->index, slot), word_for(f, 2));
+}
+
+static void forgotten_page_is_absent_but_known_for_a_while(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t slot;
+    uint64_t word;
+
+    put(f, 1, 99);
+    assert_false(index_known(&f->index, 99, 5, 32)); /* stored, but never asked for */
+    assert_true(index_locate(&f->index, 99, word_for(f, 1), &slot, &word));
+    assert_true(index_forget(&f->index, slot, word, 99, 5));
+    assert_int_equal(find(f, 99), -1);
+    assert_true(index_is_ghost(index_load(&f->index, slot)));
+    assert_true(index_known(&f->index, 99, 5, 32));
+    assert_true(index_known(&f->index, 99, 37, 32));
+    assert_false(index_known(&f->index, 99, 38, 32));
+    assert_false(index_known(&f->index, 99 + ((uint64_t)1 << 26), 5, 32));
+    assert_false(index_locate(&f->index, 99, word, &slot, &word));
+    assert_int_equal(put(f, 2, 99), 0); /* takes the ghost's place */
+    assert_int_equal(find(f, 99), 2);
+    assert_int_equal(taken(f), 1);
+}
+
+static void stamps_wrap(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t slot;
+    uint64_t word;
+
+    put(f, 1, 99);
+    assert_true(index_locate(&f->index, 99, word_for(f, 1), &slot, &word));
+    assert_true(index_forget(&f->index, slot, word, 99, INDEX_STAMP_MASK));
+    assert_true(index_known(&f->index, 99, 3, 4));
+    assert_false(index_known(&f->index, 99, 4, 4));
+}
+
+static void touched_page_is_known(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t slot;
+    uint64_t word;
+
+    put(f, 1, 99);
+    assert_true(index_locate(&f->index, 99, word_for(f, 1), &slot, &word));
+    index_touch(&f->index, slot, word);
+    assert_true(index_known(&f->index, 99, 0, 0));
+}
+
+static void ghost_gives_way_before_any_page(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t slot;
+    uint64_t word;
+
+    for (unsigned i = 0; i < INDEX_PROBES; i++)
+        put(f, i, neighbour(i));
+    assert_true(index_locate(&f->index, neighbour(6), word_for(f, 6), &slot, &word));
+    assert_true(index_forget(&f->index, slot, word, neighbour(6), 0));
+    assert_int_equal(put(f, 100, neighbour(100)), 0);
+    assert_int_equal(find(f, neighbour(100)), 100);
+    assert_int_equal(taken(f), INDEX_PROBES);
+    assert_int_equal(index_remove(&f->index, neighbour(6), look, f), 0);
+}
+
+static void hot_page_is_not_the_one_to_go(void **state)
+{
+    struct fixture *f = *state;
+
+    for (unsigned i = 0; i < INDEX_PROBES; i++)
+        put(f, i, neighbour(i));
+    for (unsigned i = 0; i < INDEX_PROBES; i++) {
+        uint64_t slot;
+        uint64_t word;
+
+        f->wanted = neighbour(i);
+        assert_true(index_find(&f->index, neighbour(i), look, f, &slot, &word));
+        index_touch(&f->index, slot, word);
+        if (i != 11)
+            index_touch(&f->index, slot, word | INDEX_TOUCHED);
+    }
+    assert_int_equal(put(f, 100, neighbour(100)), 1);
+    assert_int_equal(find(f, neighbour(11)), -1);
 }
 
 static void touch_of_a_word_replaced_meanwhile_does_nothing(void **state)
@@ -285,7 +390,13 @@ int main(void)
         T(older_duplicate_goes_when_its_key_is_put),
         T(move_of_a_survivor_fails_once_its_key_was_put),
         T(move_of_a_survivor_fails_once_its_key_was_removed),
-        T(touch_changes_one_bit_once),
+        T(touch_changes_one_bit_and_none_of_a_hot_page),
+        T(touched_word_is_moved_as_well),
+        T(forgotten_page_is_absent_but_known_for_a_while),
+        T(stamps_wrap),
+        T(touched_page_is_known),
+        T(ghost_gives_way_before_any_page),
+        T(hot_page_is_not_the_one_to_go),
         T(touch_of_a_word_replaced_meanwhile_does_nothing),
     };
 

@@ -189,27 +189,98 @@ static void what_the_reaper_took_is_no_longer_its_owners(void **state)
 static void hand_goes_round(void **state)
 {
     struct fixture *f = *state;
+    uint64_t steps = 2 * f->mine.segments;
+    uint32_t segment = 77;
 
-    for (uint32_t i = 0; i < 2 * f->mine.segments; i++)
-        assert_int_equal(ring_hand(&f->mine), i % f->mine.segments);
+    for (uint32_t i = 0; i < 2 * f->mine.segments; i++) {
+        assert_true(ring_hand(&f->mine, RING_PROBATION, &steps, &segment));
+        assert_int_equal(segment, i % f->mine.segments);
+    }
+    assert_false(ring_hand(&f->mine, RING_PROBATION, &steps, &segment));
 }
 
-static void run_under_the_hand_passes_what_is_held_and_the_wrap(void **state)
+static void each_area_has_its_hand_that_passes_over_the_others_segments(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t steps = 64;
+    uint32_t segment = 77;
+
+    assert_false(ring_peek(&f->mine, RING_MAIN, &segment));
+    assert_false(ring_hand(&f->mine, RING_MAIN, &steps, &segment));
+    assert_int_equal(segment, 77);
+    assert_int_equal(steps, 0);
+    ring_set_area(&f->mine, 0, RING_MAIN);
+    ring_set_area(&f->mine, 9, RING_MAIN);
+    ring_set_area(&f->mine, 9, RING_MAIN);
+    assert_int_equal(ring_probation(&f->mine), 62);
+    steps = 11;
+    assert_true(ring_hand(&f->mine, RING_PROBATION, &steps, &segment));
+    assert_int_equal(segment, 1);
+    assert_true(ring_hand(&f->mine, RING_MAIN, &steps, &segment));
+    assert_int_equal(segment, 0);
+    assert_true(ring_peek(&f->mine, RING_MAIN, &segment));
+    assert_int_equal(segment, 9);
+    assert_false(ring_hand(&f->mine, RING_MAIN, &steps, &segment)); /* 8 steps were left */
+    steps = 64;
+    assert_true(ring_hand(&f->mine, RING_MAIN, &steps, &segment));
+    assert_int_equal(segment, 9);
+}
+
+static void reaper_counts_probation_anew(void **state)
+{
+    struct fixture *f = *state;
+
+    ring_set_area(&f->mine, 5, RING_MAIN);
+    f->mine.table->probation = 7; /* killed between the two stores, often */
+    assert_int_equal(ring_reap(&f->mine, 3), 0);
+    assert_int_equal(ring_probation(&f->mine), 63);
+}
+
+static void sealed_segment_is_resumed_under_its_sequence_only(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t sequence;
+
+    assert_true(ring_claim(&f->mine, 5) && ring_open(&f->mine, 5));
+    sequence = ring_sequence(&f->mine, 5);
+    assert_false(ring_resume(&f->mine, 5, sequence)); /* is open */
+    ring_set_fill(&f->mine, 5, 640, 1);
+    assert_true(ring_seal(&f->mine, 5));
+    assert_true(ring_claim(&f->other, 5));
+    assert_false(ring_resume(&f->mine, 5, sequence)); /* is claimed */
+    assert_true(ring_unclaim(&f->other, 5));
+    assert_true(ring_resume(&f->mine, 5, sequence));
+    assert_true(ring_owned(&f->mine, 5));
+    assert_int_equal(ring_fill(&f->mine, 5), 640);
+    assert_true(ring_unchanged(&f->other, 5, 1, sequence));
+    assert_true(ring_seal(&f->mine, 5));
+    assert_true(ring_claim(&f->other, 5) && ring_open(&f->other, 5) && ring_seal(&f->other, 5));
+    assert_false(ring_resume(&f->mine, 5, sequence)); /* was opened by another */
+}
+
+static void place_of_a_run_is_sealed_unbroken_and_takes_little_from_main(void **state)
 {
     struct fixture *f = *state;
     uint32_t first = 77;
-    uint32_t passed;
 
     assert_true(ring_claim(&f->other, 1));
-    assert_false(ring_hand_run(&f->mine, 4, &first, &passed));
-    assert_int_equal(passed, 2);
-    assert_true(ring_hand_run(&f->mine, 4, &first, &passed));
+    assert_true(ring_run_place(&f->mine, 4, &first));
     assert_int_equal(first, 2);
-    assert_int_equal(ring_hand(&f->mine), 6);
-    ring_hand_skip(&f->mine, 55);
-    assert_false(ring_hand_run(&f->mine, 4, &first, &passed)); /* 62, 63, and then the wrap */
-    assert_int_equal(passed, 2);
-    assert_int_equal(ring_hand(&f->mine), 0);
+    for (uint32_t i = 0; i < 62; i++)
+        ring_set_area(&f->mine, i, RING_MAIN);
+    ring_set_area(&f->mine, 30, RING_PROBATION);
+    assert_true(ring_run_place(&f->mine, 4, &first)); /* with both, and not over the wrap */
+    assert_int_equal(first, 60);
+    assert_true(ring_run_place(&f->mine, 4, &first)); /* the same: there is no better one */
+    assert_int_equal(first, 60);
+    assert_true(ring_claim(&f->other, 63));
+    assert_true(ring_run_place(&f->mine, 4, &first));
+    assert_int_equal(first, 27);
+    for (uint32_t i = 2; i < 64; i += 4)
+        assert_true(ring_claim(&f->other, i));
+    first = 77;
+    assert_false(ring_run_place(&f->mine, 4, &first));
+    assert_int_equal(first, 77);
 }
 
 static void fill_and_run_are_bounded_whatever_stands_there(void **state)
@@ -219,8 +290,10 @@ static void fill_and_run_are_bounded_whatever_stands_there(void **state)
     ring_set_fill(&f->mine, 60, UINT32_MAX, UINT32_MAX);
     assert_int_equal(ring_fill(&f->mine, 60), f->mine.segment_bytes);
     assert_int_equal(ring_run(&f->mine, 60), 1);
+    assert_false(ring_inside_run(&f->mine, 60));
     ring_set_fill(&f->mine, 60, 0, 0);
     assert_int_equal(ring_run(&f->mine, 60), 1);
+    assert_true(ring_inside_run(&f->mine, 60));
 }
 
 int main(void)
@@ -238,7 +311,10 @@ int main(void)
         T(reaper_leaves_the_living_alone),
         T(what_the_reaper_took_is_no_longer_its_owners),
         T(hand_goes_round),
-        T(run_under_the_hand_passes_what_is_held_and_the_wrap),
+        T(each_area_has_its_hand_that_passes_over_the_others_segments),
+        T(reaper_counts_probation_anew),
+        T(sealed_segment_is_resumed_under_its_sequence_only),
+        T(place_of_a_run_is_sealed_unbroken_and_takes_little_from_main),
         T(fill_and_run_are_bounded_whatever_stands_there),
     };
 

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cold_bench.c - what an operation of the cold cache costs, in nanoseconds, beside memcpy of the
+ * same bytes: alone, and with a second process that does the same on the same region. The pages are
+ * drawn from 4 MiB, more than a core's caches of level 1 and 2; memcpy walks the same places.
+ */
+#include "shm/cold.h"
+#include "shm/purge.h"
+#include "shm/region.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#define WORKING_BYTES (4 * MIB)
+#define PAGE_BYTES_MAX (128 * KIB)
+#define ROUND_NS 40000000u
+#define ROUNDS 9
+
+struct bench {
+    struct region *region;
+    struct cold *cold;
+    size_t page_bytes;
+    uint32_t pages;
+    uint64_t random;
+    unsigned char *plain; /* WORKING_BYTES: what memcpy copies from */
+    unsigned char *built; /* WORKING_BYTES: all pages, for put */
+    struct page *buf;
+    uint64_t misses;
+};
+
+static uint32_t draw(struct bench *b, uint32_t below)
+{
+    b->random = b->random * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(((b->random >> 32) * below) >> 32);
+}
+
+struct name {
+    char key[16];
+    uint64_t hash;
+};
+
+/* As a parsed request has them: not part of what is measured, but the mixing is cheap. */
+static struct name name_of(uint32_t n)
+{
+    struct name name = {.key = "/page/"};
+
+    for (int i = 0; i < 8; i++)
+        name.key[6 + i] = (char)('a' + (n >> 4 * i & 15));
+    name.hash = (n + 1) * 0x9e3779b97f4a7c15u;
+    name.hash = (name.hash ^ name.hash >> 29) * 0xbf58476d1ce4e5b9u;
+    name.hash ^= name.hash >> 32;
+    return name;
+}
+
+#define KEY_BYTES 14
+
+static struct page *built(const struct bench *b, uint32_t n)
+{
+    return (struct page *)(void *)(b->built + n * b->page_bytes);
+}
+
+static void build(struct bench *b, uint32_t n)
+{
+    struct name name = name_of(n);
+    struct page_source source = {
+        .hash = name.hash,
+        .path_hash = name.hash,
+        .epoch = purge_epoch(purge_of(b->region)),
+        .stored_ms = 1,
+        .fresh_until_ms = UINT64_MAX / 2,
+        .status = 200,
+        .key = {name.key, KEY_BYTES},
+        .path_bytes = KEY_BYTES,
+    };
+
+    source.variant[PAGE_IDENTITY] =
+        (struct page_variant_source){{"H\r\n", 3}, {(const char *)b->plain, 0}, {0}};
+    source.variant[PAGE_IDENTITY].body.bytes = b->page_bytes - page_bytes(&source);
+    page_build(&source, built(b, n));
+}
+
+static void do_copy(struct bench *b)
+{
+    uint32_t n = draw(b, b->pages);
+
+    memcpy(b->buf, b->plain + n * b->page_bytes, b->page_bytes);
+    __asm__ volatile("" ::"r"(b->buf) : "memory");
+}
+
+static void do_get(struct bench *b)
+{
+    struct name name = name_of(draw(b, b->pages));
+    struct cold_ref ref;
+
+    if (cold_find(b->cold, name.key, KEY_BYTES, name.hash, &ref) != 0 ||
+        cold_copy(b->cold, &ref, name.key, KEY_BYTES, b->buf) != 0)
+        b->misses++;
+}
+
+/* Without page_build(): one of the pages is stored anew, and the ring goes round. */
+static void do_put(struct bench *b)
+{
+    (void)cold_put(b->cold, built(b, draw(b, b->pages)));
+}
+
+static void do_mixed(struct bench *b)
+{
+    if (draw(b, 20) == 0)
+        do_put(b);
+    else
+        do_get(b);
+}
+
+typedef void operation(struct bench *b);
+
+static double round_ns(struct bench *b, operation *op)
+{
+    uint64_t start = mono_ns();
+    uint64_t now = start;
+    uint64_t count = 0;
+
+    while (now - start < ROUND_NS) {
+        for (int i = 0; i < 200; i++)
+            op(b);
+        count += 200;
+        now = mono_ns();
+    }
+    return (double)(now - start) / (double)count;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double median_ns(struct bench *b, operation *op)
+{
+    double ns[ROUNDS];
+
+    for (int i = 0; i < ROUNDS; i++)
+        ns[i] = round_ns(b, op);
+    qsort(ns, ROUNDS, sizeof *ns, compare);
+    return ns[ROUNDS / 2];
+}
+
+static int fill(struct bench *b)
+{
+    int rc = 0;
+
+    b->pages = (uint32_t)(WORKING_BYTES / b->page_bytes);
+    for (uint32_t n = 0; n < b->pages && rc == 0; n++) {
+        build(b, n);
+        rc = cold_put(b->cold, built(b, n));
+    }
+    return rc;
+}
+
+/* A second process does the same until it is killed: then the parent's figures are of two. */
+static pid_t start_other(const struct bench *b, operation *op)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        struct bench other = *b;
+
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        other.random = 4711;
+        if (cold_open(b->region, 1, &other.cold) != 0)
+            _exit(1);
+        for (;;)
+            op(&other);
+    }
+    return pid;
+}
+
+static void end_other(const struct bench *b, pid_t pid)
+{
+    if (pid <= 0)
+        return;
+    (void)kill(pid, SIGKILL);
+    (void)waitpid(pid, NULL, 0);
+    (void)cold_reap(b->cold, 1);
+}
+
+static const struct {
+    const char *name;
+    operation *run;
+} operations[] = {{"memcpy", do_copy}, {"get", do_get}, {"put", do_put}, {"95/5", do_mixed}};
+
+#define OPERATIONS array_len(operations)
+
+static int measure(struct bench *b, bool two)
+{
+    double ns[OPERATIONS];
+    double target;
+
+    for (size_t i = 0; i < OPERATIONS; i++) {
+        pid_t other = two ? start_other(b, operations[i].run) : 0;
+
+        if (fill(b) != 0) /* also after the puts of others */
+            return -1;
+        b->misses = 0;
+        ns[i] = median_ns(b, operations[i].run);
+        end_other(b, other);
+        if (operations[i].run == do_get && b->misses > 0)
+            (void)printf("%llu gets missed\n", (unsigned long long)b->misses);
+    }
+    target = 1.5 * ns[0] + 100;
+    (void)printf("%3zu kB %-9s", b->page_bytes / KIB, two ? "two" : "alone");
+    for (size_t i = 0; i < OPERATIONS; i++)
+        (void)printf(" %9.0f", ns[i]);
+    (void)printf("   %7.0f %s\n", target, ns[1] <= target ? "ok" : "MISS");
+    (void)fflush(stdout);
+    return 0;
+}
+
+static int run(struct bench *b)
+{
+    static const size_t sizes[] = {1 * KIB, 8 * KIB, 64 * KIB};
+
+    (void)printf("ns          ");
+    for (size_t i = 0; i < OPERATIONS; i++)
+        (void)printf(" %9s", operations[i].name);
+    (void)printf("   1.5 memcpy + 100: get\n");
+    for (size_t i = 0; i < array_len(sizes); i++) {
+        b->page_bytes = sizes[i];
+        for (int two = 0; two < 2; two++) {
+            if (measure(b, two) != 0)
+                return 1;
+        }
+    }
+    return 0;
+}
+
+int main(void)
+{
+    struct bench b = {.random = 42};
+    int rc = 1;
+
+    b.plain = malloc(WORKING_BYTES);
+    b.built = malloc(WORKING_BYTES);
+    b.buf = malloc(PAGE_BYTES_MAX);
+    if (b.plain != NULL && b.built != NULL && b.buf != NULL &&
+        region_create(&(struct region_sizes){64 * MIB, PAGE_BYTES_MAX}, &b.region) == 0 &&
+        cold_open(b.region, 0, &b.cold) == 0) {
+        memset(b.plain, 'x', WORKING_BYTES);
+        memset(b.buf, 0, PAGE_BYTES_MAX);
+        rc = run(&b);
+    }
+    cold_close(b.cold);
+    region_close(b.region);
+    free(b.plain);
+    free(b.built);
+    free(b.buf);
+    return rc;
+}
