@@ -191,27 +191,41 @@ static struct choice choose(const struct index *index, uint64_t hash, unsigned s
     return best;
 }
 
+/* W4 for one slot. False: it holds a newer page of the key, so ours goes. A clear that fails met
+ * a move of the same page (index_move), or another writer: look again, or two slots would stay. */
+static bool remove_other(const struct index *index, uint64_t hash, unsigned n, unsigned own,
+                         uint64_t own_stored_ms, index_look *look, void *arg)
+{
+    uint64_t slot = probe(index, hash, n);
+
+    for (int i = 0; i < TRIES; i++) {
+        uint64_t other = index_load(index, slot);
+        uint64_t stored_ms = 0;
+        enum index_found found;
+
+        if (!has_tag(other, hash))
+            return true;
+        found = ask(look, arg, other, &stored_ms);
+        if (found == INDEX_OTHER)
+            return true;
+        if (found == INDEX_SAME &&
+            (stored_ms > own_stored_ms || (stored_ms == own_stored_ms && n < own)))
+            return false;
+        if (index_clear(index, slot, other))
+            return true;
+    }
+    return true;
+}
+
 /* W4: what else of the key is there? Returns when `word`, at probe `own`, is alone or gone. */
 static void remove_others(const struct index *index, uint64_t hash, unsigned own, uint64_t word,
                           uint64_t own_stored_ms, index_look *look, void *arg)
 {
     for (unsigned n = 0; n < INDEX_PROBES; n++) {
-        uint64_t slot = probe(index, hash, n);
-        uint64_t other = index_load(index, slot);
-        uint64_t stored_ms = 0;
-        enum index_found found;
-
-        if (n == own || !has_tag(other, hash))
+        if (n == own || remove_other(index, hash, n, own, own_stored_ms, look, arg))
             continue;
-        found = ask(look, arg, other, &stored_ms);
-        if (found == INDEX_OTHER)
-            continue;
-        if (found == INDEX_SAME &&
-            (stored_ms > own_stored_ms || (stored_ms == own_stored_ms && n < own))) {
-            (void)index_clear(index, probe(index, hash, own), word);
-            return;
-        }
-        (void)index_clear(index, slot, other);
+        (void)index_clear(index, probe(index, hash, own), word);
+        return;
     }
 }
 
