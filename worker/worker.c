@@ -76,7 +76,8 @@ static bool take_place(const struct worker *w)
 static void begin_drain(struct life *life)
 {
     struct worker *w = &life->worker;
-    bool stopping = region_stopping(w->heritage->region);
+    /* without a master nobody takes over, whatever its zygote came to say before it went */
+    bool stopping = region_stopping(w->heritage->region) || life->orphan_until_ms > 0;
 
     if (!w->draining) {
         w->draining = true;
