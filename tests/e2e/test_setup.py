@@ -95,3 +95,13 @@ def test_tool_that_would_change_packages_is_left_to_people(machine):
     assert done.returncode != 0 and not any("install" in call for call in calls)
     assert "would" in done.stderr or "without changing" in done.stderr
     assert "something" in done.stderr, "what would go is named"
+
+
+def test_install_brings_programs_config_units_and_manuals(tmp_path):
+    done = subprocess.run(["meson", "install", "-C", harness.BUILD, "--no-rebuild", "--quiet", "--destdir", str(tmp_path)],
+                          capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    installed = {os.path.join(folder, name)[len(str(tmp_path)):] for folder, _, names in os.walk(tmp_path) for name in names}
+    for end in ("/bin/ssrd", "/bin/ssrctl", "/ssrd/ssrd.yaml", "/system/ssrd.service", "/system/ssrd.socket",
+                "/man8/ssrd.8", "/man1/ssrctl.1", "/man5/ssrd.yaml.5", "/sysusers.d/ssrd.conf"):
+        assert any(path.endswith(end) for path in installed), (end, sorted(installed))
