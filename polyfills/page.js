@@ -8,6 +8,7 @@
     const NativePromise = Promise;
     const globalEval = eval;
     const { request, responseState, flatHeaders, consume } = native;
+    const { extract } = native.body;
     const GlobalHeaders = Headers;
     const before = new Set(ownKeys(globalThis));
 
@@ -21,10 +22,30 @@
     };
     let wanted = 'renderPage';
 
-    // Thenables become promises; C looks at nothing else.
-    const settle = (result) => typeof result === 'object' && result !== null &&
-        !(result instanceof NativePromise) && typeof result.then === 'function'
-        ? NativePromise.resolve(result) : result;
+    // A page whose body is a stream is read to its end before C sees it.
+    const isStream = (value) => typeof value === 'object' && value !== null && typeof value.getReader === 'function';
+    const readAll = (stream) => consume({ body: extract(stream) });
+    function whole(result) {
+        const response = responseState(result);
+        if (response !== null)
+            return response.body.stream === null ? result
+                : consume(response).then((bytes) => {
+                    response.body = extract(bytes);
+                    return result;
+                });
+        return typeof result === 'object' && result !== null && isStream(result.body)
+            ? readAll(result.body).then((body) => ({ ...result, body })) : result;
+    }
+
+    // Thenables become promises; C looks at nothing else. Where no stream was ever made, none is looked for.
+    const settle = (result) => {
+        if (native.streams !== undefined)
+            return result instanceof NativePromise || typeof result?.then === 'function'
+                ? NativePromise.resolve(result).then(whole) : whole(result);
+        return typeof result === 'object' && result !== null &&
+            !(result instanceof NativePromise) && typeof result.then === 'function'
+            ? NativePromise.resolve(result) : result;
+    };
 
     const bind = (fn, self) => self === globalThis
         ? (serial, url, data) => settle(fn(url, data === undefined ? {} : data, request(serial)))
@@ -54,9 +75,7 @@
         if (body === undefined || body === null || typeof body === 'string' || ArrayBuffer.isView(body) ||
             body instanceof ArrayBuffer)
             return body;
-        if (typeof body === 'object' && typeof body.getReader === 'function')
-            throw refusal(wanted + ' returned a ReadableStream as body: streams come later, return a string');
-        throw refusal('body must be a string or a Uint8Array, not ' + article(body));
+        throw refusal('body must be a string, a Uint8Array or a ReadableStream, not ' + article(body));
     }
 
     // cache.vary has no place of its own: it is the header Vary.
@@ -93,8 +112,6 @@
         if (typeof result !== 'object' || result === null || Array.isArray(result))
             throw refusal(wanted + ' returned ' + article(result) +
                 '; return a string, an object {status, headers, body} or a Response');
-        if (typeof result.getReader === 'function')
-            throw refusal(wanted + ' returned a ReadableStream: streams come later, return a string');
         return pageOf(result);
     };
 

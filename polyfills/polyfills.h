@@ -18,6 +18,9 @@ struct polyfill {
 
 extern const struct polyfill polyfill_table[];
 extern const size_t polyfill_count;
+extern const struct polyfill
+    polyfill_lazy_table[]; /* loaded when first asked for: worker/js_lazy.cc */
+extern const size_t polyfill_lazy_count;
 
 #ifdef __cplusplus
 }

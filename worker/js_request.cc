@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * js_request.cc - the request of the open render as polyfills/fetch.js asks for it, bit by bit: a
+ * js_request.cc - the request of the open render as polyfills/request.js asks for it, bit by bit: a
  * Request that nobody looks at costs one small object. Each read of a header is noted, because a
  * page that looked at a cookie must not be shared (README.md, "What a page's answer tells"). The serial keeps a
  * Request that outlived its render from reading another's. Values are bytes: each becomes one

@@ -97,7 +97,7 @@ static void what_is_no_page_is_an_error_that_says_so(void **state)
     expect_error(b, "return null", "renderPage returned null");
     expect_error(b, "return []", "renderPage returned an array");
     expect_error(b, "return {html: ''}", "without status, headers or body (it has: html)");
-    expect_error(b, "return {body: {getReader() {}}}", "streams come later");
+    expect_error(b, "return {body: {getReader() {}}}", "or a ReadableStream, not an object");
     expect_error(b, "return {body: 5}", "body must be a string");
     expect_error(b, "return {body: '', status: 99}", "status must be");
     expect_error(b, "return {body: '', status: '200'}", "status must be");

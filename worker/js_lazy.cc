@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * js_lazy.cc - polyfills that load when first asked for: a global that is only a promise of one until
+ * it is read, so that what a bundle does not use costs a property. JavaScript sees data properties,
+ * writable and configurable; writing one before it was read keeps the file from loading. Their
+ * sources stay in the program's read-only data: V8 is given the address, its heap holds no copy.
+ */
+#include "worker/js_internal.h"
+
+#include "polyfills/polyfills.h"
+
+#include <string.h>
+
+typedef v8::Local<v8::Object> Object;
+
+class StaticSource : public v8::String::ExternalOneByteStringResource
+{
+  public:
+    explicit StaticSource(const struct polyfill *of) : file(of)
+    {
+    }
+    const char *data() const override
+    {
+        return file->source;
+    }
+    size_t length() const override
+    {
+        return file->source_bytes;
+    }
+
+  private:
+    const struct polyfill *const file;
+};
+
+static const struct polyfill *file_named(const std::string &name)
+{
+    for (size_t i = 0; i < polyfill_lazy_count; i++)
+        if (name == polyfill_lazy_table[i].name)
+            return &polyfill_lazy_table[i];
+    return nullptr;
+}
+
+static v8::MaybeLocal<v8::Value> run(v8::Isolate *isolate, const struct polyfill *file,
+                                     Object native)
+{
+    v8::Local<v8::Context> context = isolate->GetCurrentContext();
+    v8::Local<v8::Value> argument = native;
+    v8::Local<v8::String> parameter = js_name(isolate, "native"), text;
+    v8::Local<v8::Function> function;
+    std::string name = std::string("ssr:") + file->name;
+
+    if (!v8::String::NewExternalOneByte(isolate, new StaticSource(file)).ToLocal(&text))
+        return {};
+    v8::ScriptCompiler::Source source(
+        text, js_v8_origin(isolate, js_string(isolate, name.data(), name.size())));
+    if (!v8::ScriptCompiler::CompileFunction(context, &source, 1, &parameter).ToLocal(&function))
+        return {};
+    return function->Call(context, v8::Undefined(isolate), 1, &argument);
+}
+
+/* What the file returned, loaded at the first call. Empty: it has thrown, or was stopped midway; it
+ * begins anew at the next call. The key on `native` holds a dot, so that no other can be meant. */
+static v8::MaybeLocal<v8::Value> load(v8::Isolate *isolate, Object native,
+                                      v8::Local<v8::Value> name)
+{
+    v8::Local<v8::Context> context = isolate->GetCurrentContext();
+    v8::Local<v8::Value> exports;
+    const struct polyfill *file = file_named(js_std_string(isolate, name));
+
+    if (!file) {
+        isolate->ThrowException(v8::Exception::Error(js_name(isolate, "no such polyfill")));
+        return {};
+    }
+    if (!native->Get(context, name).ToLocal(&exports))
+        return {};
+    if (!exports->IsUndefined())
+        return exports;
+    if (!run(isolate, file, native).ToLocal(&exports) ||
+        !native->Set(context, name, exports).FromMaybe(false))
+        return {};
+    return exports;
+}
+
+/* native.load(file) -> what the file returned */
+static void load_now(const v8::FunctionCallbackInfo<v8::Value> &info)
+{
+    v8::Local<v8::Value> exports;
+
+    if (info.This()->IsObject() && load(info.GetIsolate(), info.This(), info[0]).ToLocal(&exports))
+        info.GetReturnValue().Set(exports);
+}
+
+/* The first read of such a global; data: [native, file]. */
+static void read(v8::Local<v8::Name> name, const v8::PropertyCallbackInfo<v8::Value> &info)
+{
+    v8::Isolate *isolate = info.GetIsolate();
+    v8::Local<v8::Context> context = isolate->GetCurrentContext();
+    v8::Local<v8::Array> data = info.Data().As<v8::Array>();
+    v8::Local<v8::Value> native, file, exports, value;
+
+    if (data->Get(context, 0).ToLocal(&native) && data->Get(context, 1).ToLocal(&file) &&
+        load(isolate, native.As<v8::Object>(), file).ToLocal(&exports) && exports->IsObject() &&
+        exports.As<v8::Object>()->Get(context, name).ToLocal(&value))
+        info.GetReturnValue().Set(value);
+}
+
+/* native.lazy(file, names): globals that the file's exports of these names will be */
+static void lazy(const v8::FunctionCallbackInfo<v8::Value> &info)
+{
+    v8::Isolate *isolate = info.GetIsolate();
+    v8::Local<v8::Context> context = isolate->GetCurrentContext();
+    v8::Local<v8::Value> parts[] = {info.This(), info[0]};
+    v8::Local<v8::Array> data = v8::Array::New(isolate, parts, 2);
+
+    if (!info[1]->IsArray())
+        return;
+    v8::Local<v8::Array> names = info[1].As<v8::Array>();
+    for (uint32_t i = 0; i < names->Length(); i++) {
+        v8::Local<v8::Value> name;
+        if (!names->Get(context, i).ToLocal(&name) || !name->IsName() ||
+            !context->Global()
+                 ->SetLazyDataProperty(context, name.As<v8::Name>(), read, data, v8::DontEnum)
+                 .FromMaybe(false))
+            return;
+    }
+}
+
+void js_lazy_install(js *js, v8::Local<v8::Object> native)
+{
+    static const js_native list[] = {{"load", load_now}, {"lazy", lazy}};
+
+    js_natives_add(js, native, list, sizeof list / sizeof list[0]);
+}
