@@ -238,7 +238,7 @@ static bool list_page(void *arg, const struct page *page, size_t copied_bytes)
 {
     struct walk *walk = arg;
 
-    if (!entry_whole(page, copied_bytes))
+    if (!entry_whole(page, copied_bytes) || page_is_vary(page))
         return true;
     if (page->path_bytes < walk->path.bytes ||
         memcmp(page_at(page, page->path_offset), walk->path.data, walk->path.bytes) != 0)
@@ -258,7 +258,7 @@ static bool note_key(void *arg, const struct page *page, size_t copied_bytes)
     struct walk *walk = arg;
     struct key *key;
 
-    if (!entry_whole(page, copied_bytes))
+    if (!entry_whole(page, copied_bytes) || page_is_vary(page))
         return true;
     if (page->path_bytes != walk->path.bytes ||
         memcmp(page_at(page, page->path_offset), walk->path.data, walk->path.bytes) != 0)

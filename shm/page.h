@@ -47,7 +47,8 @@ struct page {
         sie_until_ms;  /* may be served stale until then when the render fails; >= fresh_until_ms */
     uint64_t checksum; /* XXH3 of all the rest, this struct included: set once, by page_build() */
     uint32_t render_us; /* what it cost */
-    uint16_t status;
+    uint16_t
+        status; /* 0: no page but a record of what its variants are told apart by: worker/vary.h */
     uint16_t tag_count;
     uint32_t key_offset;
     uint32_t key_bytes;
@@ -89,6 +90,12 @@ void page_build(const struct page_source *source, struct page *buf);
 /* 0 when every offset and count lies inside the bytes given, and magic, size and (if asked for)
  * checksum hold; -EINVAL otherwise. Reads nothing outside [page, page + bytes). */
 int page_check(const struct page *page, size_t bytes, bool with_checksum);
+
+/* Such a record: never sent to anyone, and none of a list of pages. */
+static inline bool page_is_vary(const struct page *page)
+{
+    return page->status == 0;
+}
 
 static inline const char *page_at(const struct page *page, uint32_t offset)
 {

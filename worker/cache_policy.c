@@ -116,49 +116,79 @@ static bool deny(struct cache_verdict *v, const char *detail)
     return false;
 }
 
-/* What the render looked at and the key does not tell apart may differ for the next visitor. */
-static bool judge_reads(const struct config_key *key, const struct js_reads *reads,
+bool cache_policy_is_condition(const char *name, size_t bytes)
+{
+    static const char *const names[] = {"if-none-match", "if-modified-since",   "if-match",
+                                        "if-range",      "if-unmodified-since", "range"};
+
+    for (size_t i = 0; i < array_len(names); i++)
+        if (is(name, bytes, names[i]))
+            return true;
+    return false;
+}
+
+/* One more header that the page depends on: in the key already, or told apart from now on. */
+static bool depend(const struct config_key *key, const char *name, size_t bytes,
+                   struct cache_verdict *v)
+{
+    if (cache_policy_names(key, name, bytes) || cache_policy_is_condition(name, bytes))
+        return true;
+    if (!vary_add(&v->vary, name, bytes))
+        return deny(v, "vary");
+    return true;
+}
+
+/*
+ * What the render looked at and the key does not tell apart may differ for the next visitor.
+ * `says`: the page itself says how long it may be stored. Then a walk over all headers, which is how a
+ * request is copied or passed on, is no reason against it: the page's own Vary is believed, but only
+ * among visitors without cookie and authorization.
+ */
+static bool judge_reads(const struct config_key *key, const struct js_reads *reads, bool says,
                         struct cache_verdict *v)
 {
+    bool store = true;
+
+    for (size_t i = 0; i < reads->header_count; i++)
+        store &= depend(key, reads->header[i].name, reads->header[i].name_bytes, v);
     if (reads->cookie && !cache_policy_names(key, "cookie", 6))
         return deny(v, "read-cookie");
     if (reads->authorization && !cache_policy_names(key, "authorization", 13))
         return deny(v, "read-authorization");
-    if (reads->all)
+    if (reads->all && !says)
         return deny(v, "read-headers");
-    for (size_t i = 0; i < reads->header_count; i++) {
-        const struct js_header *h = &reads->header[i];
-        char detail[sizeof v->detail];
-
-        if (cache_policy_names(key, h->name, h->name_bytes))
-            continue;
-        (void)snprintf(detail, sizeof detail, "read-%.*s",
-                       (int)(h->name_bytes < 40 ? h->name_bytes : 40), h->name);
-        return deny(v, detail);
-    }
-    return true;
+    if (reads->all)
+        store &= depend(key, "cookie", 6, v) && depend(key, "authorization", 13, v);
+    return store;
 }
 
-/* Vary of the page: what it names must be in the key. Accept-Encoding is: one body for each coding.
- */
-static bool judge_vary(const struct config_key *key, const struct js_header *h,
+/* Vary of the page (RFC 9111 section 4.1). Accept-Encoding tells no pages apart: the body is one for all
+ * codings, unless the page brings a coding of its own. */
+static bool judge_vary(const struct config_key *key, const struct js_header *h, bool encoded,
                        struct cache_verdict *v)
 {
     const char *at = h->value;
     const char *end = at + h->value_bytes;
+    bool store = true;
 
     while (at < end) {
         const char *name;
+        size_t bytes;
 
         while (at < end && (*at == ' ' || *at == '\t' || *at == ','))
             at++;
         for (name = at; at < end && *at != ',' && *at != ' ' && *at != '\t'; at++)
             ;
-        if (at > name && !is(name, (size_t)(at - name), "accept-encoding") &&
-            !cache_policy_names(key, name, (size_t)(at - name)))
-            return deny(v, "vary");
+        bytes = (size_t)(at - name);
+        if (bytes == 0 || (is(name, bytes, "accept-encoding") && !encoded))
+            continue;
+        if ((is(name, bytes, "cookie") || is(name, bytes, "authorization")) &&
+            !cache_policy_names(key, name, bytes))
+            store = deny(v, "vary");
+        else
+            store &= depend(key, name, bytes, v);
     }
-    return true;
+    return store;
 }
 
 /* Tags past the limit could not be purged by, so such a page is not stored. */
@@ -194,6 +224,7 @@ struct heard {
     struct cache_control cache;
     struct cache_control cdn;
     bool has_cdn;
+    bool encoded; /* Content-Encoding */
 };
 
 static bool judge_header(const struct config_key *key, const struct js_header *h,
@@ -202,7 +233,7 @@ static bool judge_header(const struct config_key *key, const struct js_header *h
     if (is(h->name, h->name_bytes, "set-cookie"))
         return deny(v, "set-cookie");
     if (is(h->name, h->name_bytes, "vary"))
-        return judge_vary(key, h, v);
+        return judge_vary(key, h, heard->encoded, v);
     if (is(h->name, h->name_bytes, "surrogate-key"))
         return add_tags(v, h->value, h->value_bytes, ' ');
     if (is(h->name, h->name_bytes, "cache-tag"))
@@ -293,15 +324,21 @@ void cache_policy_judge(const struct config_policy *policy, const struct js_resu
     struct heard heard = {.has_cdn = false};
     bool store = true;
 
-    *v = (struct cache_verdict){.store = true};
+    memset(v, 0, sizeof *v);
+    v->store = true;
     cache_control_init(&heard.cache);
     cache_control_init(&heard.cdn);
-    /* All headers are heard even after a denial: has_control is needed in any case. */
+    for (size_t i = 0; i < r->header_count; i++)
+        heard.encoded |= is(r->headers[i].name, r->headers[i].name_bytes, "content-encoding");
+    /* All headers are heard even after a denial: has_control and Vary are needed in any case. */
     for (size_t i = 0; i < r->header_count; i++)
         store &= judge_header(&policy->key, &r->headers[i], &heard, v);
     for (size_t i = 0; i < r->tag_count; i++)
         store &= add_tag(v, r->tags[i].name, r->tags[i].name_bytes);
-    if (!store || !judge_reads(&policy->key, &r->reads, v))
+    store &= judge_reads(&policy->key, &r->reads,
+                         v->has_control || heard.has_cdn || r->ttl_ms != JS_UNSET, v);
+    v->store = store;
+    if (!store)
         return;
     if (r->is_private) {
         (void)deny(v, "private");

@@ -11,6 +11,7 @@
 #include "shm/config.h"
 #include "shm/page.h"
 #include "worker/js.h"
+#include "worker/vary.h"
 
 #define CACHE_TTL_AUTO_MS 300000u
 #define CACHE_TTL_MAX_MS ((uint64_t)10 * 366 * 86400 * 1000)
@@ -23,7 +24,8 @@ struct cache_verdict {
     uint64_t sie_ms;
     uint64_t tag[PAGE_TAGS_MAX];
     size_t tag_count;
-    char detail[48]; /* why not, a token for Cache-Status; "" when stored */
+    struct vary vary; /* headers beyond the key's policy that tell variants of the page apart */
+    char detail[48];  /* why not, a token for Cache-Status; "" when stored */
 };
 
 /*
@@ -49,5 +51,9 @@ void cache_control_parse(const char *value, size_t bytes, struct cache_control *
 
 /* Is the name (lower case) one that the key's policy names? Host always is. */
 bool cache_policy_names(const struct config_key *key, const char *name, size_t name_bytes);
+
+/* Is it a field (any case) by which a client makes its request conditional or partial? What may be stored is not
+ * rendered from those: the caches answer them from the page (RFC 9111 section 4.3.2). */
+bool cache_policy_is_condition(const char *name, size_t name_bytes);
 
 #endif

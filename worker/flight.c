@@ -161,6 +161,8 @@ static void fill_headers(struct flight *f, const struct http_parse *head, struct
             continue;
         if (cookies.data && name.bytes == 6 && memcmp(name.data, "cookie", 6) == 0)
             continue;
+        if (f->kind != FLIGHT_BYPASS && cache_policy_is_condition(name.data, name.bytes))
+            continue;
         f->header[to->header_count++] =
             (struct js_header){name.data, name.bytes, value.data, value.bytes};
     }

@@ -10,6 +10,7 @@
 #define SSRD_WORKER_FLIGHT_H
 
 #include "shm/page.h"
+#include "worker/cache_policy.h"
 #include "worker/http_parse.h"
 #include "worker/http_reply.h"
 #include "worker/js.h"
@@ -78,6 +79,7 @@ struct requests {
     uint32_t id_base;
     uint32_t id_count;
     char key_text[PAGE_KEY_BYTES_MAX];
+    char variant_text[PAGE_KEY_BYTES_MAX];
 };
 
 struct flight_plan {
@@ -110,6 +112,20 @@ void flight_mark(struct requests *all, uint64_t hash);
 
 /* A stale page good enough when there is no render; the caller becomes holder. */
 struct hot_page *flight_find_sie(const struct flight *flight);
+
+/* Queue its render. What can't be queued is shed, and the flight is gone. */
+void flight_submit(struct flight *flight);
+
+/*
+ * flight_vary.c. The key under which the page of its first request is to be kept: that of the flight, or that of
+ * a variant, by all headers that are known to matter; verdict->vary becomes these. False: it can't be kept.
+ * *ret_key: valid until the next call of these three, or as long as the flight.
+ */
+bool flight_page_key(struct flight *flight, struct cache_verdict *verdict, struct key *ret_key);
+/* Put the record that leads to the variants of the flight's URL into the caches, unless one led here. */
+void flight_put_record(const struct flight *flight, const struct vary *vary);
+/* Requests but the first that the page is not for go on to flights of their own variants. */
+void flight_regroup(struct flight *flight, const struct vary *vary, const struct page *page);
 
 /* The renderer's callbacks: flight_land.c */
 bool flight_begin(struct render_job *job);

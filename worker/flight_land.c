@@ -21,8 +21,7 @@
 
 static void flight_fail(struct flight *f, uint16_t status, const struct js_error *error);
 
-/* Queue it. What can't be is shed. */
-static void flight_submit(struct flight *f)
+void flight_submit(struct flight *f)
 {
     if (renderer_submit(f->all->worker->renderer, &f->job) == 0)
         return;
@@ -39,6 +38,10 @@ struct hot_page *flight_find_sie(const struct flight *f)
         return NULL;
     if (lookup(f->all->http, &f->key, &hot, &origin) == FOUND_NONE)
         return NULL;
+    if (page_is_vary(&hot->page)) {
+        hot_release(hot);
+        return NULL;
+    }
     if (hot->page.fresh_until_ms > f->all->http->now_ms ||
         hot->page.sie_until_ms > f->all->http->now_ms)
         return hot;
@@ -156,7 +159,8 @@ static void log_failure(const struct flight *f, const struct js_result *result)
 }
 
 /* The page as bytes; NULL: out of memory, or its head is larger than any client takes. */
-static struct hot_page *build_page(const struct flight *f, const struct js_result *result,
+static struct hot_page *build_page(const struct flight *f, const struct key *key,
+                                   const struct js_result *result,
                                    const struct cache_verdict *verdict)
 {
     char head_text[HTTP_HEAD_BYTES_MAX];
@@ -177,8 +181,8 @@ static struct hot_page *build_page(const struct flight *f, const struct js_resul
     if (head.overflow)
         return NULL;
     source = (struct page_source){
-        .hash = f->key.hash,
-        .path_hash = purge_url_hash(f->key.data + f->key.path_offset, f->key.path_bytes),
+        .hash = key->hash,
+        .path_hash = purge_url_hash(key->data + key->path_offset, key->path_bytes),
         .epoch = f->epoch,
         .edition = f->all->worker->heritage->edition,
         .stored_ms = now_ms,
@@ -187,9 +191,9 @@ static struct hot_page *build_page(const struct flight *f, const struct js_resul
         .sie_until_ms = fresh_until_ms + verdict->sie_ms,
         .render_us = (uint32_t)(f->job.render_ns / 1000),
         .status = result->status,
-        .key = {f->key.data, f->key.bytes},
-        .path_offset_in_key = f->key.path_offset,
-        .path_bytes = f->key.path_bytes,
+        .key = {key->data, key->bytes},
+        .path_offset_in_key = key->path_offset,
+        .path_bytes = key->path_bytes,
         .tags = verdict->tag,
         .tag_count = verdict->tag_count,
     };
@@ -253,12 +257,19 @@ static void flight_land(struct flight *f, const struct js_result *result)
     struct cache_verdict verdict;
     struct reply_cache cache = {.origin = f->kind == FLIGHT_BYPASS ? REPLY_BYPASS : REPLY_MISS,
                                 .was_stale = f->was_stale};
+    struct key key = f->key;
+    bool may_mark = true;
     struct hot_page *hot;
 
     cache_policy_judge(f->policy, result, &verdict);
     if (f->kind == FLIGHT_BYPASS || f->key.bytes == 0)
         verdict.store = false;
-    hot = result->status >= 200 ? build_page(f, result, &verdict) : NULL;
+    if (verdict.store && !flight_page_key(f, &verdict, &key)) {
+        verdict.store = false;
+        may_mark = false; /* of this URL other requests have pages that are kept */
+        (void)snprintf(verdict.detail, sizeof verdict.detail, "vary");
+    }
+    hot = result->status >= 200 ? build_page(f, &key, result, &verdict) : NULL;
     if (!hot) {
         log_failure(f, result);
         flight_fail(f, 500, NULL);
@@ -268,8 +279,12 @@ static void flight_land(struct flight *f, const struct js_result *result)
     if (verdict.store) {
         cache.stored = store(f, hot);
         cache.ttl_s = answer_ttl_s(&hot->page, all->http->now_ms);
+        if (verdict.vary.count > 0) {
+            flight_put_record(f, &verdict.vary);
+            flight_regroup(f, &verdict.vary, &hot->page);
+        }
     } else {
-        if (f->key.bytes > 0)
+        if (f->key.bytes > 0 && may_mark)
             flight_mark(all, f->key.hash);
         part_ways(f);
     }

@@ -204,30 +204,69 @@ static void add_field(struct reply_text *t, const char *name, size_t name_bytes,
     reply_add_literal(t, "\r\n");
 }
 
-/* One Vary line: the page's own first, then what the key's policy adds. */
-static void add_vary(struct reply_text *t, const struct config_key *key, const struct js_result *r)
+static bool own_vary_has(const struct js_result *r, const char *name, size_t name_bytes)
 {
-    const char *before = "Vary: ";
+    for (size_t i = 0; i < r->header_count; i++) {
+        const char *at = r->headers[i].value;
+        const char *end = at + r->headers[i].value_bytes;
+
+        if (!is(r->headers[i].name, r->headers[i].name_bytes, "vary"))
+            continue;
+        while (at < end) {
+            const char *token;
+
+            while (at < end && (*at == ' ' || *at == '\t' || *at == ','))
+                at++;
+            for (token = at; at < end && *at != ',' && *at != ' ' && *at != '\t'; at++)
+                ;
+            if ((size_t)(at - token) == name_bytes && strncasecmp(token, name, name_bytes) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+struct vary_line {
+    struct reply_text *text;
+    const struct js_result *page;
+    const char *before;
+};
+
+static void add_vary_name(struct vary_line *line, const char *name, size_t name_bytes)
+{
+    if (own_vary_has(line->page, name, name_bytes))
+        return;
+    reply_add_str(line->text, line->before);
+    reply_add(line->text, name, name_bytes);
+    line->before = ", ";
+}
+
+/* One Vary line: the page's own words first, then what the key's policy adds, then what the render read. */
+static void add_vary(struct reply_text *t, const struct config_key *key, const struct vary *vary,
+                     const struct js_result *r)
+{
+    struct vary_line line = {t, r, "Vary: "};
 
     for (size_t i = 0; i < r->header_count; i++) {
         if (!is(r->headers[i].name, r->headers[i].name_bytes, "vary") ||
             r->headers[i].value_bytes == 0)
             continue;
-        reply_add_str(t, before);
+        reply_add_str(t, line.before);
         reply_add(t, r->headers[i].value, r->headers[i].value_bytes);
-        before = ", ";
+        line.before = ", ";
     }
-    for (size_t i = 0; i < key->headers.count; i++) {
-        reply_add_str(t, before);
-        reply_add_str(t, key->headers.item[i]);
-        before = ", ";
+    for (size_t i = 0; i < key->headers.count; i++)
+        add_vary_name(&line, key->headers.item[i], strlen(key->headers.item[i]));
+    if (key->cookies.count > 0)
+        add_vary_name(&line, "cookie", 6);
+    for (size_t at = 0; at < vary->bytes;) {
+        const char *end = memchr(vary->text + at, '\n', vary->bytes - at);
+        size_t bytes = end ? (size_t)(end - vary->text) - at : vary->bytes - at;
+
+        add_vary_name(&line, vary->text + at, bytes);
+        at += bytes + 1;
     }
-    if (key->cookies.count > 0) {
-        reply_add_str(t, before);
-        reply_add_literal(t, "cookie");
-        before = ", ";
-    }
-    if (*before == ',')
+    if (*line.before == ',')
         reply_add_literal(t, "\r\n");
 }
 
@@ -259,7 +298,7 @@ void reply_page_head(struct reply_text *t, const struct config_policy *policy,
         else
             reply_add_literal(t, "Cache-Control: private, no-cache\r\n");
     }
-    add_vary(t, &policy->key, r);
+    add_vary(t, &policy->key, &verdict->vary, r);
     for (size_t i = 0; i < policy->headers.count; i++) {
         const struct name_value *h = &policy->headers.item[i];
 

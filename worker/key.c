@@ -165,6 +165,7 @@ int key_build(const struct config_key *policy, const struct http_parse *head, st
         .data = buf,
         .bytes = t.bytes,
         .hash = key_hash(buf, t.bytes),
+        .primary_bytes = (uint32_t)t.bytes,
         .path_offset = (uint32_t)path_offset,
         .path_bytes = (uint32_t)path_bytes,
     };

@@ -18,7 +18,8 @@ struct key {
     const char *data; /* in the buffer given to key_build() */
     size_t bytes;
     uint64_t hash;
-    uint32_t path_offset; /* path and query */
+    uint32_t primary_bytes; /* of them all, but for the key of a variant: see vary.h */
+    uint32_t path_offset;   /* path and query */
     uint32_t path_bytes;
 };
 

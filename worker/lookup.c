@@ -64,7 +64,7 @@ enum found lookup(struct http *http, const struct key *key, struct hot_page **re
     *ret_origin = REPLY_HOT;
     if (likely(hot && hot->page.fresh_until_ms > now_ms)) {
         *ret_hot = hot_hold(hot);
-        return FOUND_FRESH;
+        return unlikely(page_is_vary(&hot->page)) ? FOUND_VARY : FOUND_FRESH;
     }
     if (hot)
         hot_hold(hot); /* finding the cold one may evict it */
@@ -73,8 +73,12 @@ enum found lookup(struct http *http, const struct key *key, struct hot_page **re
         hot_release(hot);
         *ret_origin = REPLY_COLD;
         *ret_hot = cold;
+        if (page_is_vary(&cold->page))
+            return FOUND_VARY;
         return cold->page.fresh_until_ms > now_ms ? FOUND_FRESH : FOUND_STALE;
     }
     *ret_hot = hot;
+    if (hot && page_is_vary(&hot->page))
+        return FOUND_VARY;
     return hot ? FOUND_STALE : FOUND_NONE;
 }

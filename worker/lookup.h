@@ -12,9 +12,14 @@
 struct hot_page;
 struct http;
 
-enum found { FOUND_NONE, FOUND_FRESH, FOUND_STALE };
+enum found {
+    FOUND_NONE,
+    FOUND_FRESH,
+    FOUND_STALE,
+    FOUND_VARY, /* no page, but the record of what its variants are told apart by: vary.h */
+};
 
-/* Fresh or stale: the caller becomes holder of *ret_hot, and *ret_origin is REPLY_HOT or
+/* Fresh, stale or a record: the caller becomes holder of *ret_hot, and *ret_origin is REPLY_HOT or
  * REPLY_COLD. None: *ret_hot is NULL. */
 enum found lookup(struct http *http, const struct key *key, struct hot_page **ret_hot,
                   enum reply_origin *ret_origin);

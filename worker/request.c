@@ -88,17 +88,54 @@ static const struct config_policy *policy_of(const struct requests *all,
     return config_policy_for(config, http_parse_target(head).data, head->path_bytes);
 }
 
-/* From a cache, if one has it; swr: what is stale may be served when its refresh is under way. */
-static bool answer_from_cache(struct requests *all, struct conn *c, const struct http_parse *head,
-                              struct flight_plan *plan)
+/* The second level: the page of the request's variant, whose key becomes the plan's. Takes the
+ * hold of *hot, the record. */
+static enum found find_variant(struct requests *all, const struct http_parse *head,
+                               struct flight_plan *plan, struct hot_page **hot,
+                               enum reply_origin *ret_origin)
+{
+    struct vary vary;
+    bool known = vary_from_record(&vary, &(*hot)->page);
+    enum found found;
+
+    hot_release(*hot);
+    *hot = NULL;
+    if (!known)
+        return FOUND_NONE;
+    if (vary_key(&vary, head, all->key_text, sizeof all->key_text, &plan->key) != 0) {
+        plan->kind = FLIGHT_ALONE;
+        return FOUND_NONE;
+    }
+    found = lookup(all->http, &plan->key, hot, ret_origin);
+    if (found != FOUND_VARY) /* else: somebody's bytes, not ours */
+        return found;
+    hot_release(*hot);
+    *hot = NULL;
+    return FOUND_NONE;
+}
+
+static enum found find(struct requests *all, const struct http_parse *head,
+                       struct flight_plan *plan, struct hot_page **hot,
+                       enum reply_origin *ret_origin)
+{
+    enum found found = lookup(all->http, &plan->key, hot, ret_origin);
+
+    return likely(found != FOUND_VARY) ? found : find_variant(all, head, plan, hot, ret_origin);
+}
+
+/* From a cache, if one has it; swr: what is stale may be served when its refresh is under way.
+ * outer: of the request to be answered; head: of the one that the page is for. */
+static bool answer_from_cache(struct requests *all, struct conn *c, const struct http_parse *outer,
+                              const struct http_parse *head, struct flight_plan *plan)
 {
     uint64_t now_ms = all->http->now_ms;
     struct hot_page *hot;
     enum reply_origin origin;
     struct reply_cache cache;
 
-    switch (lookup(all->http, &plan->key, &hot, &origin)) {
+    switch (find(all, head, plan, &hot, &origin)) {
     case FOUND_NONE:
+    case FOUND_VARY:
         return false;
     case FOUND_FRESH:
         break;
@@ -114,7 +151,7 @@ static bool answer_from_cache(struct requests *all, struct conn *c, const struct
     }
     answer_count(c, origin);
     cache = answer_hit(&hot->page, origin, now_ms);
-    conn_reply_page(c, head, hot, &cache);
+    conn_reply_page(c, outer, hot, &cache);
     hot_release(hot);
     return true;
 }
@@ -137,7 +174,7 @@ void request_page(struct conn *c, const struct http_parse *head)
                         sizeof all->key_text, &plan.key) == 0;
     if (likely(has_key)) {
         plan.kind = FLIGHT_SHARED;
-        if (likely(answer_from_cache(all, c, head, &plan))) {
+        if (likely(answer_from_cache(all, c, head, head, &plan))) {
             if (unlikely(plan.refresh))
                 render(all, NULL, head, head, &plan, false);
             return;
@@ -148,11 +185,12 @@ void request_page(struct conn *c, const struct http_parse *head)
 
 /* From a cache in JSON, for POST /render; no stale ones. */
 static bool answer_json_from_cache(struct requests *all, struct conn *c,
-                                   const struct http_parse *outer, const struct flight_plan *plan)
+                                   const struct http_parse *outer, const struct http_parse *head,
+                                   struct flight_plan *plan)
 {
     struct hot_page *hot = NULL;
     enum reply_origin origin;
-    bool fresh = lookup(all->http, &plan->key, &hot, &origin) == FOUND_FRESH;
+    bool fresh = find(all, head, plan, &hot, &origin) == FOUND_FRESH;
 
     if (fresh)
         request_reply_json(c, outer, hot, "");
@@ -171,8 +209,8 @@ void request_render(struct conn *c, const struct http_parse *outer, const struct
         key_build(&plan.policy->key, head, ask->data, all->key_text, sizeof all->key_text,
                   &plan.key) == 0) {
         plan.kind = FLIGHT_SHARED;
-        if (ask->as_json ? answer_json_from_cache(all, c, outer, &plan)
-                         : answer_from_cache(all, c, outer, &plan)) {
+        if (ask->as_json ? answer_json_from_cache(all, c, outer, head, &plan)
+                         : answer_from_cache(all, c, outer, head, &plan)) {
             if (plan.refresh)
                 render(all, NULL, head, head, &plan, false);
             return;

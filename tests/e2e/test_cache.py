@@ -113,12 +113,37 @@ def test_requests_with_authorization_pass_the_cache(ssrd):
     assert server.get("/p").body == plain
 
 
-def test_page_whose_render_read_a_header_is_not_shared(ssrd):
-    server = ssrd(counting(before="request.headers.get('accept-language');"), QUIET)
+def test_page_whose_render_read_a_header_is_kept_by_its_value(ssrd):
+    server = ssrd("globalThis.renderPage = (url, data, request) => "
+                  "request.headers.get('accept-language') + Math.random();", {**QUIET, "workers": 2})
     de = server.get("/p", headers={"Accept-Language": "de"})
     en = server.get("/p", headers={"Accept-Language": "en"})
-    assert de.body != en.body
-    assert "detail=read-accept-language" in de.cache and "stored" not in de.cache
+    assert de.body != en.body and "stored" in de.cache
+    assert de["vary"] == en["vary"] == "accept-language"
+    for _ in range(10):
+        assert server.get("/p", headers={"Accept-Language": "de"}).body == de.body
+        assert server.get("/p", headers={"Accept-Language": "en"}).body == en.body
+    assert server.admin("/purge", method="POST", body=b'{"urls": ["/p"]}').status == 200
+    assert server.get("/p", headers={"Accept-Language": "de"}).body not in (de.body, en.body)
+    assert server.get("/p", headers={"Accept-Language": "en"}).body not in (de.body, en.body)
+
+
+def test_cache_vary_of_the_page_tells_variants_apart(ssrd):
+    server = ssrd(counting("cache: {vary: ['x-device']}"), QUIET)
+    phone, desk = (server.get("/p", headers={"X-Device": d}) for d in ("phone", "desk"))
+    assert phone.body != desk.body and phone["vary"].lower() == "x-device"
+    assert server.get("/p", headers={"X-Device": "phone"}).body == phone.body
+
+
+def test_a_page_that_greets_by_cookie_is_nobody_elses(ssrd):
+    """No Cache-Control, no configuration: each of two users is greeted by name, by either of two workers."""
+    server = ssrd("globalThis.renderPage = (url, data, request) => "
+                  "'hello ' + (/user=(\\w+)/.exec(request.headers.get('cookie') ?? '') ?? [0, 'stranger'])[1];",
+                  {**QUIET, "workers": 2})
+    for _ in range(20):
+        for user in ("ann", "bob"):
+            assert server.get("/", headers={"Cookie": f"user={user}"}).text == f"hello {user}"
+        assert server.get("/").text == "hello stranger"
 
 
 def test_header_named_in_the_key_is_shared_by_value_and_in_vary(ssrd):

@@ -123,10 +123,13 @@ static void what_the_render_read_must_be_in_the_key(void **state)
     assert_denied("read-authorization");
     r.reads = (struct js_reads){.header = read, .header_count = 2};
     cache_policy_judge(&policy, &r, &verdict);
-    assert_denied("read-accept-language");
+    assert_true(verdict.store);
+    assert_int_equal(verdict.vary.count, 1);
+    assert_true(vary_has(&verdict.vary, "accept-language", 15));
     policy.key.headers = (struct str_list){header_names, 1};
     cache_policy_judge(&policy, &r, &verdict);
     assert_true(verdict.store);
+    assert_int_equal(verdict.vary.count, 0);
     r.reads = (struct js_reads){.all = true};
     cache_policy_judge(&policy, &r, &verdict);
     assert_denied("read-headers");
