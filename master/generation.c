@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #define DRAIN_GRACE_MS                                                                             \
     2000u /* workers end by themselves at shutdown_timeout; those that can't are killed */
@@ -194,6 +195,21 @@ static int open_listeners(struct generation *g, const char *http_path, char *pro
     return error ? error : open_admin(g, http_path, problem, cap);
 }
 
+static int make_bells(struct generation *g)
+{
+    g->bell = malloc(g->place_count * sizeof g->bell[0]);
+    if (!g->bell)
+        return -ENOMEM;
+    for (size_t i = 0; i < g->place_count; i++)
+        g->bell[i] = -1;
+    for (size_t i = 0; i < g->place_count; i++) {
+        g->bell[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (g->bell[i] < 0)
+            return -errno;
+    }
+    return 0;
+}
+
 static int make_places(struct generation *g)
 {
     struct cpus cpus;
@@ -209,7 +225,7 @@ static int make_places(struct generation *g)
         g->place[i].number = i;
         g->place[i].cpu = g->config->pin ? cpus.cpu[i % cpus.count] : -1;
     }
-    return 0;
+    return make_bells(g);
 }
 
 /* Whom to become: nobody other than ourselves unless we are root. */
@@ -260,6 +276,7 @@ static void fill_heritage(struct generation *g, uint32_t number)
     h->edition =
         g->bundle.hash ^ (number * UINT64_C(0x9e3779b97f4a7c15)); /* a reload drops its pages */
     h->worker_count = (uint32_t)g->place_count;
+    h->bells = (struct bells){g->bell, (uint32_t)g->place_count, number};
     h->master_wake_fd = g->host.wake_fd;
     h->lifeline_fd = g->host.lifeline_read_fd;
     h->version = SSRD_VERSION;
@@ -314,6 +331,10 @@ void generation_free(struct generation *generation)
         listener_put(generation->host.listeners, generation->listener[i]);
     free(generation->listener);
     free(generation->heritage_listener);
+    for (size_t i = 0; generation->bell && i < generation->place_count; i++)
+        if (generation->bell[i] >= 0)
+            (void)close(generation->bell[i]);
+    free(generation->bell);
     free(generation->place);
     free(generation->refusal);
     bundle_done(&generation->bundle);

@@ -54,6 +54,7 @@ struct generation {
 
     struct place *place;
     size_t place_count;
+    int *bell;               /* an eventfd a place, for whichever worker is in it; -1: none */
     uint64_t tick_ms;        /* mono; the last generation_tick() */
     bool killed;             /* by us: its children's deaths are no news */
     uint64_t drain_until_ms; /* mono; DRAINING: what is left then is killed */

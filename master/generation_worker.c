@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* generation_worker.c - a generation's workers: ordered, born, serving, dead, replaced. */
 #include "master/generation_internal.h"
+#include "shm/claim.h"
 #include "shm/cold.h"
 #include "shm/log.h"
 #include "shm/peers.h"
@@ -68,6 +69,7 @@ static void clear_row(struct generation *g, uint32_t row)
     struct stats_master *stats = stats_master(g->host.region);
 
     atomic_fetch_add_explicit(&stats->cold_repairs, repaired, memory_order_relaxed);
+    (void)claim_reap(g->host.region, &g->heritage.bells, row);
     stats_retire(g->host.region, row);
     peer_release(g->host.region, row);
 }

@@ -7,6 +7,7 @@
 #define SSRD_SHM_HERITAGE_H
 
 #include "shm/base.h"
+#include "shm/bell.h"
 #include "shm/config.h"
 
 struct region;
@@ -32,6 +33,7 @@ struct heritage {
     uint32_t worker_count;   /* workers of this generation: http.connections is shared among them */
     uid_t uid;               /* to become, once; (uid_t)-1: stay */
     gid_t gid;
+    struct bells bells;  /* of this generation's workers, by their numbers */
     int master_wake_fd;  /* eventfd: a child writes 1 when its peer row has news for the master */
     int lifeline_fd;     /* read end of a pipe whose write end only the master has: EOF = it died */
     const char *version; /* of ssrd */

@@ -2,7 +2,7 @@
 /*
  * peers.c - gives rows of the peers table out and takes them back. The master alone does both,
  * so no row is fought over; who holds a row is repaired by the master after waitpid() (cold_reap(),
- * stats_retire(), then peer_release(), in this order: a row given out again must hold nothing).
+ * claim_reap(), stats_retire(), then peer_release(), in this order: a row given out again must hold nothing).
  */
 #include "shm/peers.h"
 

@@ -63,6 +63,7 @@ static void lay_out(struct region_header *header, const struct region_sizes *siz
         [REGION_PEERS] = REGION_PEERS_MAX * sizeof(struct peer),
         [REGION_STATS] = stats_section_bytes(),
         [REGION_PURGE] = purge_section_bytes(),
+        [REGION_CLAIMS] = claims_section_bytes(),
         [REGION_INDEX] = slots * sizeof(uint64_t),
         [REGION_RING] = ring_table_bytes((uint32_t)segments),
         [REGION_SEGMENTS] = segments * segment_bytes,
@@ -166,6 +167,7 @@ int region_create(const struct region_sizes *sizes, struct region **ret_region)
     region->header = base;
     region->bytes = header.bytes;
     purge_init(region_at(region, REGION_PURGE));
+    claims_init(region_at(region, REGION_CLAIMS));
     ring_init(region_at(region, REGION_RING), header.segments);
     *ret_region = region;
     return 0;

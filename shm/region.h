@@ -4,7 +4,7 @@
  * Made by the master before the first fork; children inherit it at the same address, but what
  * lies in it uses offsets all the same, because it may be a file that outlives us.
  *
- * Byte map: header | peers | stats | purge | index | segments; each section starts on a page.
+ * Byte map: header | peers | stats | purge | claims | index | segments; each section starts on a page.
  */
 #ifndef SSRD_SHM_REGION_H
 #define SSRD_SHM_REGION_H
@@ -12,7 +12,7 @@
 #include "shm/base.h"
 
 #define REGION_MAGIC 0x6e6f69676572641bull /* "ESC dregion", little-endian */
-#define REGION_VERSION 2u
+#define REGION_VERSION 3u
 
 #define REGION_PEERS_MAX 1024 /* workers alive at once, draining ones included */
 

@@ -7,6 +7,7 @@
  *   peers     struct peer[REGION_PEERS_MAX]
  *   stats     struct stats_table: a row a peer, the departed row, the master's row
  *   purge     struct purge
+ *   claims    struct claims: who renders which key
  *   index     _Atomic uint64_t[slots]
  *   ring      struct ring_table: the hand, then a struct ring_segment for each segment
  *   segments  segments * segment_bytes: the only section that counts against cache.cold
@@ -25,6 +26,7 @@ enum region_section {
     REGION_PEERS,
     REGION_STATS,
     REGION_PURGE,
+    REGION_CLAIMS,
     REGION_INDEX,
     REGION_RING,
     REGION_SEGMENTS,
@@ -73,5 +75,8 @@ size_t stats_section_bytes(void);
 size_t purge_section_bytes(void);
 struct purge;
 void purge_init(struct purge *purge);
+size_t claims_section_bytes(void);
+struct claims;
+void claims_init(struct claims *claims);
 
 #endif

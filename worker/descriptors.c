@@ -15,13 +15,16 @@ static int by_value(const void *a, const void *b)
 void descriptors_keep(const struct heritage *heritage, int extra_fd)
 {
     size_t count = 0;
-    autofree int *keep = calloc(heritage->listener_count + 3, sizeof keep[0]);
+    autofree int *keep =
+        calloc(heritage->listener_count + heritage->bells.count + 3, sizeof keep[0]);
     unsigned next = STDERR_FILENO + 1;
 
     if (!keep)
         return; /* more descriptors than needed; nothing breaks by them */
     for (size_t i = 0; i < heritage->listener_count; i++)
         keep[count++] = heritage->listener[i].fd;
+    for (uint32_t i = 0; i < heritage->bells.count; i++)
+        keep[count++] = heritage->bells.fd[i];
     keep[count++] = heritage->master_wake_fd;
     keep[count++] = heritage->lifeline_fd;
     keep[count++] = extra_fd;

@@ -32,15 +32,18 @@ static int keep_and_compare(const struct heritage *heritage, int extra_fd, const
 /* listeners, then master_wake_fd, lifeline_fd and extra_fd; each may be NONE */
 static void check(const int *listener, size_t count, int wake_fd, int lifeline_fd, int extra_fd)
 {
+    static const int bell[] = {150, 60};
     struct heritage_listener listeners[8] = {0};
     struct heritage heritage = {.listener = listeners,
                                 .listener_count = count,
+                                .bells = {.fd = bell, .count = 2},
                                 .master_wake_fd = wake_fd,
                                 .lifeline_fd = lifeline_fd};
     bool want[HIGHEST + 1] = {true, true, true};
     int status;
     pid_t pid;
 
+    want[bell[0]] = want[bell[1]] = true;
     for (size_t i = 0; i < count; i++) {
         listeners[i].fd = listener[i];
         want[listener[i]] = true;
