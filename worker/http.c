@@ -14,6 +14,7 @@
 #include "shm/stats.h"
 #include "worker/access.h"
 #include "worker/http_state.h"
+#include "worker/tick.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -61,6 +62,7 @@ void http_conn_closed(struct http *http)
 void http_wake(struct http *http)
 {
     http->wake_ns = mono_ns();
+    tick_note(http->worker, http->wake_ns);
     http->now_ms = region_clock_ms(http->region, http->wake_ns);
     if (unlikely(http->now_ms >= http->date.renew_ms))
         reply_date_renew(&http->date, http->now_ms, wall_ms());

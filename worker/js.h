@@ -9,6 +9,7 @@
  *  3. One isolate, one thread: every call but js_terminate() belongs to the thread that
  *     made the struct js (in a worker: the one that forked).
  *  4. JavaScript runs only inside js_load, js_render, js_run_timers. Nothing else enters it.
+ *     In a tick (js_set_tick) JavaScript is on the stack already: nothing enters it then.
  *  5. This header holds no _Atomic, includes nothing of shm/, and never logs: text goes to
  *     the callbacks that the owner gave.
  */
@@ -150,7 +151,7 @@ typedef void js_done(void *arg, const struct js_result *result);
  * Render: calls the bundle's function. `done` is called exactly once, on this thread: before
  * js_render() returns when the answer (or a promise that settles in microtasks) is there, else
  * from a later js_run_timers() or js_cancel(). It may free arg, but must not enter the edge again.
- * One render at a time: -EBUSY while another one has not called done. 0 otherwise.
+ * One render at a time: -EBUSY while another one has not called done, and in a tick. 0 otherwise.
  */
 int js_render(struct js *js, const struct js_request *request, js_done *done, void *arg);
 
@@ -171,6 +172,23 @@ void js_cancel(struct js *js, enum js_outcome outcome);
  * handler. Does nothing where none runs, and never reaches over into the next render.
  */
 void js_terminate(struct js *js);
+
+/*
+ * Ticks: moments in which running JavaScript lets the rest of its thread go on. js_request_tick()
+ * asks for one; V8 then calls `tick` from the midst of the JavaScript, at a loop's end or a call.
+ * None comes while a built-in runs that V8 can't interrupt, nor once the JavaScript is being
+ * stopped.
+ *
+ * tick  on the owner's thread. Of this header it may call js_terminate(), js_request_tick(),
+ *       js_heap(), js_pending() and js_next_timer_ms(): js_render() gives -EBUSY, all else that
+ *       enters JavaScript or ends a render aborts, for it would do so under a render's feet.
+ *       NULL: no ticks. arg: kept.
+ */
+void js_set_tick(struct js *js, void (*tick)(void *arg), void *arg);
+
+/* Any thread, never a signal handler. Asks that come before the tick has run are one with it; does
+ * nothing where no JavaScript runs. */
+void js_request_tick(struct js *js);
 
 /* Fork: before() in the zygote right before fork(2) (GC, MADV_DOFORK on V8's mappings:
  * 0 or negative errno), after() first thing in the child (new random seeds). */

@@ -5,6 +5,7 @@
  */
 #include "worker/js_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -203,10 +204,18 @@ static void drop_handles(js *js)
     js->random.reset();
 }
 
+/* The rule that keeps ticks safe: who is called from JavaScript's midst does not enter it again. */
+static js *not_in_a_tick(js *js)
+{
+    assert(!js->ticking);
+    return js;
+}
+
 void js_free(struct js *js)
 {
     if (!js)
         return;
+    (void)not_in_a_tick(js);
     js_cancel(js, JS_TIMEOUT);
     drop_handles(js);
     if (js->isolate)
@@ -216,7 +225,7 @@ void js_free(struct js *js)
 }
 
 Entry::Entry(js *js)
-    : owner(js), isolate_scope(js->isolate), handle_scope(js->isolate),
+    : owner(not_in_a_tick(js)), isolate_scope(js->isolate), handle_scope(js->isolate),
       context(js->context.Get(js->isolate)), context_scope(context), caught(js->isolate)
 {
     if (js->out_of_memory) /* a GC between entries met the limit: nobody to blame, nothing to stop
@@ -280,6 +289,38 @@ void js_terminate(struct js *js)
      * never tires would keep it there. Relaxed: only other callers of this function look at it. */
     if (entry && js->shot.exchange(entry, std::memory_order_relaxed) != entry)
         js->isolate->RequestInterrupt(on_interrupt, (void *)(uintptr_t)entry);
+}
+
+/* On the owner's thread, in the midst of JavaScript. An ask that its entry did not live to see is
+ * answered in the next one: a tick too many does no harm. */
+static void on_tick(v8::Isolate *isolate, void *)
+{
+    js *js = js_of(isolate);
+
+    if (js->tick && !js_stopped(js)) {
+        v8::Isolate::DisallowJavascriptExecutionScope never(
+            isolate, v8::Isolate::DisallowJavascriptExecutionScope::CRASH_ON_FAILURE);
+
+        js->ticking = true;
+        js->tick(js->tick_arg);
+        js->ticking = false;
+    }
+    /* Only now: asked for again while it ran, V8 would work off that one too before it goes on. */
+    js->tick_asked.store(false, std::memory_order_relaxed);
+}
+
+void js_set_tick(struct js *js, void (*tick)(void *arg), void *arg)
+{
+    js->tick = tick;
+    js->tick_arg = arg;
+}
+
+void js_request_tick(struct js *js)
+{
+    /* Relaxed: nothing is handed over with them; V8's queue has a lock of its own. */
+    if (js->running.load(std::memory_order_relaxed) != 0 &&
+        !js->tick_asked.exchange(true, std::memory_order_relaxed))
+        js->isolate->RequestInterrupt(on_tick, nullptr);
 }
 
 void js_microtasks(js *js)

@@ -5,6 +5,7 @@
  */
 #include "worker/js_render.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -226,7 +227,7 @@ int js_render(struct js *js, const struct js_request *request, js_done *done, vo
     js_error *error = nullptr;
     js_outcome left;
 
-    if (js->render.open)
+    if (js->render.open || js->ticking)
         return -EBUSY;
     begin(js, request, done, arg);
     if (js->call.IsEmpty()) {
@@ -278,6 +279,7 @@ void js_cancel(struct js *js, enum js_outcome outcome)
 {
     js_result result = blank_result();
 
+    assert(!js->ticking); /* its JavaScript may be what runs */
     if (!js->render.open)
         return;
     result.outcome = outcome == JS_OK ? JS_TIMEOUT : outcome;

@@ -115,9 +115,13 @@ struct js {
     std::atomic<uint64_t> shot{
         0}; /* the entry that js_terminate() has last asked V8 to interrupt */
     uint64_t entries = 0;
-    bool stopped = false;       /* this entry: js_terminate() */
-    bool out_of_memory = false; /* this entry: heap limit */
-    js_error *stood = nullptr;  /* where it was stopped; owned */
+    void (*tick)(void *arg) = nullptr;
+    void *tick_arg = nullptr;
+    std::atomic<bool> tick_asked{false}; /* an interrupt for it waits in V8's queue */
+    bool ticking = false;                /* `tick` is being called */
+    bool stopped = false;                /* this entry: js_terminate() */
+    bool out_of_memory = false;          /* this entry: heap limit */
+    js_error *stood = nullptr;           /* where it was stopped; owned */
 
     Render render;
     Page page;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * render.c - see render.h. One render is open at a time: it runs to its end in one call, or its
- * promise stays open, and then its timers and its deadline are what wakes the loop.
+ * promise stays open, and then its timers and its deadline are what wakes the loop. While its
+ * JavaScript runs, ticks turn the loop.
  */
 #include "worker/render.h"
 
 #include "shm/peers.h"
 #include "shm/stats.h"
+#include "worker/tick.h"
 #include "worker/watchdog.h"
 #include "worker/worker.h"
 
@@ -22,6 +24,7 @@ struct renderer {
     struct render_job_list waiting;
     size_t waiting_count;
     size_t waiting_max;
+    uint64_t tick_ns;
     struct render_job *open; /* started, not done */
     bool due;                /* wake fired */
 };
@@ -40,6 +43,15 @@ static void on_wake(evutil_socket_t fd, short events, void *arg)
     r->due = true; /* the work is done between turns, by renderer_turn() */
 }
 
+/* From the midst of JavaScript: the loop's callbacks may queue and join renders, not run them. */
+static void on_tick(void *arg)
+{
+    struct renderer *r = arg;
+    uint64_t pause_ns = tick_turn(r->worker, r->tick_ns);
+
+    watchdog_tick_at(r->watchdog, mono_ns() + pause_ns);
+}
+
 int renderer_new(struct worker *worker, struct renderer **ret_renderer)
 {
     struct renderer *r = calloc(1, sizeof *r);
@@ -56,6 +68,8 @@ int renderer_new(struct worker *worker, struct renderer **ret_renderer)
     error = watchdog_start(worker->js, &r->watchdog);
     if (error)
         goto fail;
+    r->tick_ns = worker->config->render.tick_us * UINT64_C(1000);
+    js_set_tick(worker->js, on_tick, r);
     *ret_renderer = r;
     return 0;
 fail:
@@ -112,7 +126,7 @@ bool renderer_withdraw(struct renderer *renderer, struct render_job *job)
 }
 
 /* JavaScript runs between these two: the watchdog ends it, or the master, by the stamp. */
-static void enter(struct renderer *r, const struct render_job *job)
+static void enter(struct renderer *r, const struct render_job *job, uint64_t now_ns)
 {
     struct peer *peer = r->worker->peer;
     uint64_t grace_ns = r->worker->config->render.grace_ms * UINT64_C(1000000);
@@ -121,6 +135,7 @@ static void enter(struct renderer *r, const struct render_job *job)
                           memory_order_relaxed);
     /* release: the master that reads the stamp (acquire) sees its limit */
     atomic_store_explicit(&peer->render_start_ns, job->start_ns, memory_order_release);
+    watchdog_tick_at(r->watchdog, now_ns + r->tick_ns);
     watchdog_arm(r->watchdog, deadline_ns(job));
 }
 
@@ -187,7 +202,7 @@ static void start(struct renderer *r, struct render_job *job)
 {
     job->start_ns = mono_ns();
     r->open = job;
-    enter(r, job);
+    enter(r, job, job->start_ns);
     (void)js_render(r->worker->js, &job->request, on_done, r); /* -EBUSY: only one is open */
     leave(r); /* only now: V8's tasks, which may be JavaScript, run after done */
     if (r->open)
@@ -198,12 +213,14 @@ static void go_on(struct renderer *r)
 {
     struct js *js = r->worker->js;
 
+    uint64_t now_ns = mono_ns();
+
     r->due = false;
-    if (mono_ns() >= deadline_ns(r->open)) {
+    if (now_ns >= deadline_ns(r->open)) {
         js_cancel(js, JS_TIMEOUT);
         return;
     }
-    enter(r, r->open);
+    enter(r, r->open, now_ns);
     js_run_timers(js, mono_ms());
     leave(r);
     if (r->open)
@@ -219,6 +236,7 @@ void renderer_turn(struct renderer *renderer)
 {
     struct render_job *job;
 
+    assert(!renderer->worker->ticking);
     if (renderer->open) {
         if (renderer->due)
             go_on(renderer);

@@ -2,12 +2,19 @@
 /*
  * watchdog.c - see watchdog.h.
  *
- *   owner   A1 deadline = d (seq_cst)            thread  T1 wake_at = t   (seq_cst, holds the mutex)
- *           A2 load wake_at (seq_cst)                    T2 load deadline (seq_cst)
- *           A3 wake_at > d: lock, signal, unlock         T3 wait until t, or for ever
+ *   owner   A0 tick_at = k  (relaxed)            thread  T1 wake_at = t   (seq_cst, holds the mutex)
+ *           A1 deadline = d (seq_cst)                    T2 load deadline (seq_cst), then
+ *           A2 load wake_at (seq_cst)                       load tick_at  (seq_cst)
+ *           A3 wake_at > min(d, k): lock, signal         T3 nothing new: wait until t, or for ever
  * No deadline is slept over: A1/A2 and T1/T2 are a store and a load each on two words in one
  *   total order, so either T2 sees d or A2 sees t; then A3 signals, and because T1 to T3 hold the
  *   mutex the signal falls after the wait began.
+ * No tick is slept over: a T2 that sees A1's d sees A0's k after it, though the d of an entry before
+ *   was the same number; one that does not, comes before A1, and A2 sees t. Between arm and disarm
+ *   tick_at is stored seq_cst and wake_at loaded after it, as A1 and A2 are.
+ * A tick is asked for again after AGAIN_NS, until the owner names the next moment: for the same
+ *   reason as a shot is repeated (below). The swap by which the thread puts it off fails when the
+ *   owner has named one meanwhile, and the owner's stands.
  * No late shot: the thread fires only after turning d into FIRING by a compare-and-swap, and
  *   watchdog_disarm() takes the word back by another: whoever is first wins. A disarm that finds
  *   FIRING waits the few hundred nanoseconds until the shot is done, so that it can't hit the next
@@ -30,6 +37,7 @@
 #define FIRING (UINT64_MAX - 1)
 #define NEVER UINT64_MAX
 #define AGAIN_NS UINT64_C(10000000)
+#define TICK_AGAIN_NS UINT64_C(1000000)
 
 struct watchdog {
     struct js *js;
@@ -38,6 +46,7 @@ struct watchdog {
     pthread_cond_t wake;
     bool leaving;                 /* under the mutex */
     _Atomic uint64_t deadline_ns; /* IDLE, FIRING or a deadline */
+    _Atomic uint64_t tick_at_ns;  /* counts while a deadline is set */
     _Atomic uint64_t wake_at_ns;  /* when the thread looks next by itself; NEVER: asleep */
 };
 
@@ -62,6 +71,33 @@ static void fire(struct watchdog *w, uint64_t deadline_ns)
                           memory_order_release); /* pairs disarm's loop */
 }
 
+static void ask(struct watchdog *w, uint64_t tick_at_ns, uint64_t now_ns)
+{
+    /* relaxed: the word carries nothing but itself */
+    if (atomic_compare_exchange_strong_explicit(&w->tick_at_ns, &tick_at_ns, now_ns + TICK_AGAIN_NS,
+                                                memory_order_relaxed, memory_order_relaxed))
+        js_request_tick(w->js);
+}
+
+/* Do what is due; false: nothing is. */
+static bool act(struct watchdog *w, uint64_t deadline_ns, uint64_t tick_at_ns)
+{
+    uint64_t now_ns = mono_ns();
+
+    if (now_ns >= deadline_ns)
+        fire(w, deadline_ns);
+    else if (now_ns >= tick_at_ns)
+        ask(w, tick_at_ns, now_ns);
+    else
+        return false;
+    return true;
+}
+
+static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
+{
+    return a_ns < b_ns ? a_ns : b_ns;
+}
+
 static void *watch(void *arg)
 {
     struct watchdog *w = arg;
@@ -70,16 +106,15 @@ static void *watch(void *arg)
     (void)pthread_mutex_lock(&w->mutex);
     while (!w->leaving) {
         uint64_t deadline = atomic_load_explicit(&w->deadline_ns, memory_order_seq_cst);
-        bool idle = deadline == IDLE;
+        uint64_t tick = atomic_load_explicit(&w->tick_at_ns, memory_order_seq_cst);
 
-        if (!idle && mono_ns() >= deadline) {
-            fire(w, deadline);
+        if (deadline != IDLE && act(w, deadline, tick))
             continue;
-        }
-        uint64_t wake_at = idle ? NEVER : deadline;
+        uint64_t wake_at = deadline == IDLE ? NEVER : earlier(deadline, tick);
         atomic_store_explicit(&w->wake_at_ns, wake_at, memory_order_seq_cst); /* T1, pairs A2 */
-        if (atomic_load_explicit(&w->deadline_ns, memory_order_seq_cst) ==
-            deadline) /* T2, pairs A1 */
+        if (atomic_load_explicit(&w->deadline_ns, memory_order_seq_cst) == deadline && /* T2, A1 */
+            (deadline == IDLE ||
+             atomic_load_explicit(&w->tick_at_ns, memory_order_seq_cst) == tick))
             sleep_until(w, wake_at);
     }
     (void)pthread_mutex_unlock(&w->mutex);
@@ -108,6 +143,7 @@ int watchdog_start(struct js *js, struct watchdog **ret_watchdog)
     if (!w)
         return -ENOMEM;
     w->js = js;
+    atomic_init(&w->tick_at_ns, NEVER);
     atomic_init(&w->wake_at_ns, NEVER);
     (void)pthread_mutex_init(&w->mutex, NULL);
     (void)pthread_condattr_init(&attr);
@@ -146,13 +182,28 @@ void watchdog_stop(struct watchdog *watchdog)
 
 void watchdog_arm(struct watchdog *watchdog, uint64_t deadline_ns)
 {
+    uint64_t tick_ns;
+
     if (deadline_ns == IDLE)
         deadline_ns = IDLE + 1;
     if (deadline_ns >= FIRING)
         deadline_ns = FIRING - 1;
-    atomic_store_explicit(&watchdog->deadline_ns, deadline_ns, memory_order_seq_cst);    /* A1 */
-    if (atomic_load_explicit(&watchdog->wake_at_ns, memory_order_seq_cst) > deadline_ns) /* A2 */
-        wake(watchdog);                                                                  /* A3 */
+    tick_ns = atomic_load_explicit(&watchdog->tick_at_ns, memory_order_relaxed); /* A0 was ours */
+    atomic_store_explicit(&watchdog->deadline_ns, deadline_ns, memory_order_seq_cst); /* A1 */
+    if (atomic_load_explicit(&watchdog->wake_at_ns, memory_order_seq_cst) >
+        earlier(deadline_ns, tick_ns)) /* A2 */
+        wake(watchdog);                /* A3 */
+}
+
+void watchdog_tick_at(struct watchdog *watchdog, uint64_t at_ns)
+{
+    if (atomic_load_explicit(&watchdog->deadline_ns, memory_order_relaxed) == IDLE) {
+        atomic_store_explicit(&watchdog->tick_at_ns, at_ns, memory_order_relaxed); /* A0 */
+        return;
+    }
+    atomic_store_explicit(&watchdog->tick_at_ns, at_ns, memory_order_seq_cst);
+    if (atomic_load_explicit(&watchdog->wake_at_ns, memory_order_seq_cst) > at_ns) /* as A2 */
+        wake(watchdog);
 }
 
 void watchdog_disarm(struct watchdog *watchdog)

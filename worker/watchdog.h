@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watchdog.h - the thread that ends JavaScript at its deadline. The only thread of a worker besides
- * its main one; it touches the isolate through js_terminate() alone.
+ * watchdog.h - the thread that ends JavaScript at its deadline, and until then asks it for ticks.
+ * The only thread of a worker besides its main one; it touches the isolate through js_terminate()
+ * and js_request_tick() alone.
  *
- * It costs a render two atomic stores: while renders come and go the thread sleeps until the
- * earliest deadline it has seen and then looks again; it is woken only by a deadline earlier than
+ * It costs a render three atomic stores: while renders come and go the thread sleeps until the
+ * earliest moment it has seen and then looks again; it is woken only for a moment earlier than
  * that, and sleeps for good while no render runs.
  */
 #ifndef SSRD_WORKER_WATCHDOG_H
@@ -23,6 +24,13 @@ void watchdog_stop(struct watchdog *watchdog);
 
 /* JavaScript is about to run and must end by deadline_ns (mono). Owner's thread. */
 void watchdog_arm(struct watchdog *watchdog, uint64_t deadline_ns);
+
+/*
+ * JavaScript that runs is asked for a tick (js.h) at at_ns (mono), once; UINT64_MAX: not at all, as
+ * long as nothing else is said. Owner's thread, before watchdog_arm() for what is armed next, or in
+ * the tick for the one after it.
+ */
+void watchdog_tick_at(struct watchdog *watchdog, uint64_t at_ns);
 
 /* JavaScript has returned. After this no js_terminate() of this deadline comes any more. */
 void watchdog_disarm(struct watchdog *watchdog);

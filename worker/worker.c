@@ -88,6 +88,14 @@ static void begin_drain(struct life *life)
     set_state(w, PEER_DRAINING); /* after it has stopped accepting: the master waits for that */
 }
 
+/* At once: a render that is under way below us is not waited for. */
+static void leave(struct life *life)
+{
+    life->leaving = true;
+    if (life->worker.ticking)
+        js_terminate(life->worker.js);
+}
+
 static void on_signal(evutil_socket_t fd, short events, void *arg)
 {
     struct life *life = arg;
@@ -99,7 +107,7 @@ static void on_signal(evutil_socket_t fd, short events, void *arg)
     if (info.ssi_signo == SIGTERM)
         begin_drain(life);
     else if (info.ssi_signo == SIGQUIT)
-        life->leaving = true;
+        leave(life);
     else
         access_reopen();
 }
@@ -154,7 +162,7 @@ static void on_second(evutil_socket_t fd, short events, void *arg)
         log_warn("shutdown_timeout is over; open connections are closed",
                  log_uint("connections", http_connections(w->http)));
         http_abort(w->http);
-        life->leaving = true;
+        leave(life);
     }
 }
 

@@ -2,7 +2,7 @@
 /*
  * worker.h - one worker process: what its parts share. A single thread runs all of it (the
  * watchdog thread touches nothing here). The parts: http (connections, requests, caches) and
- * renderer (JavaScript). Rules of turns: worker/README.md.
+ * renderer (JavaScript). Rules of turns and ticks: worker/README.md.
  */
 #ifndef SSRD_WORKER_WORKER_H
 #define SSRD_WORKER_WORKER_H
@@ -29,9 +29,12 @@ struct worker {
     struct http *http;
     struct cold *cold;
     struct purge *purge;
-    struct stats *stats; /* its own row */
-    struct peer *peer;   /* its own row */
-    bool draining;       /* takes no new connections; answers with Connection: close */
+    struct stats *stats;    /* its own row */
+    struct peer *peer;      /* its own row */
+    bool draining;          /* takes no new connections; answers with Connection: close */
+    bool ticking;           /* JavaScript is on the stack below the loop: tick.h */
+    uint64_t tick_until_ns; /* mono: such a turn ends with the callback that begins after it */
+    uint64_t callbacks;     /* of the loop, so far */
 };
 
 /*

@@ -8,6 +8,7 @@
 
 #include "shm/peers.h"
 #include "shm/stats.h"
+#include "tests/unit/no_tick.h"
 #include "worker/watchdog.h"
 #include "worker/worker.h"
 

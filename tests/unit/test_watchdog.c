@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_watchdog.c - worker/watchdog.c with a js_terminate() of the test's own, which notes each
- * shot and whether it was allowed. Nothing here measures how soon a shot comes, only that it comes,
- * and that none comes too early or too late. Worth running with the thread sanitizer as well.
+ * shot and whether it was allowed, and the asks for ticks. Nothing here measures how soon one
+ * comes, only that it comes, and that none comes too early or too late. Worth running with the thread sanitizer as well.
  */
 #include "worker/watchdog.h"
 
@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -29,7 +30,20 @@ struct js {
     sigset_t signals;    /* blocked in the thread that shot */
     _Atomic bool target; /* a render whose deadline has come runs: a shot may fall */
     _Atomic unsigned strays;
+    unsigned ticks; /* asked for; under the mutex */
+    uint64_t tick_ns;
+    pid_t thread;
 };
+
+void js_request_tick(struct js *js)
+{
+    (void)pthread_mutex_lock(&js->mutex);
+    js->ticks++;
+    js->tick_ns = mono_ns();
+    js->thread = gettid();
+    (void)pthread_cond_signal(&js->shot);
+    (void)pthread_mutex_unlock(&js->mutex);
+}
 
 void js_terminate(struct js *js)
 {
@@ -78,6 +92,24 @@ static void wait_for_shot(struct js *js, unsigned number)
     while (js->shots < number)
         (void)pthread_cond_wait(&js->shot, &js->mutex);
     (void)pthread_mutex_unlock(&js->mutex);
+}
+
+static void wait_for_tick(struct js *js, unsigned number)
+{
+    (void)pthread_mutex_lock(&js->mutex);
+    while (js->ticks < number)
+        (void)pthread_cond_wait(&js->shot, &js->mutex);
+    (void)pthread_mutex_unlock(&js->mutex);
+}
+
+static unsigned ticks(struct js *js)
+{
+    unsigned number;
+
+    (void)pthread_mutex_lock(&js->mutex);
+    number = js->ticks;
+    (void)pthread_mutex_unlock(&js->mutex);
+    return number;
 }
 
 static unsigned shots(struct js *js)
@@ -324,6 +356,150 @@ static void signals_are_left_to_the_main_thread(void **state)
     }
 }
 
+/* ---- ticks ---- */
+
+static void a_tick_is_asked_for_at_its_time_and_not_before(void **state)
+{
+    struct fixture *f = *state;
+
+    for (unsigned i = 1; i <= 20; i++) {
+        uint64_t at_ns = mono_ns() + MS_NS;
+        unsigned before = ticks(&f->js);
+
+        watchdog_tick_at(f->watchdog, at_ns);
+        watchdog_arm(f->watchdog, at_ns + HOUR_NS);
+        wait_for_tick(&f->js, before + 1);
+        watchdog_tick_at(f->watchdog, UINT64_MAX);
+        watchdog_disarm(f->watchdog);
+        assert_true(f->js.tick_ns >= at_ns);
+    }
+    assert_int_equal(shots(&f->js), 0);
+}
+
+/* The first ask may have found no JavaScript, because the owner was not there yet. */
+static void a_tick_is_asked_for_again_until_the_owner_names_the_next(void **state)
+{
+    struct fixture *f = *state;
+    unsigned asked;
+
+    watchdog_tick_at(f->watchdog, PAST_NS);
+    watchdog_arm(f->watchdog, mono_ns() + HOUR_NS);
+    wait_for_tick(&f->js, 3);
+    watchdog_tick_at(f->watchdog, mono_ns() + HOUR_NS);
+    asked = ticks(&f->js);
+    begin_target(f, PAST_NS); /* while one comes and goes, none but one under way is asked for */
+    wait_for_shot(&f->js, 3);
+    end_target(f);
+    assert_in_range(ticks(&f->js), asked, asked + 1);
+}
+
+static void a_tick_named_in_a_tick_wakes_the_thread(void **state)
+{
+    struct fixture *f = *state;
+
+    watchdog_tick_at(f->watchdog, mono_ns() + HOUR_NS);
+    watchdog_arm(f->watchdog, mono_ns() + 2 * HOUR_NS); /* it may sleep till then */
+    for (unsigned i = 0; i < 1000; i++) {
+        unsigned before = ticks(&f->js);
+
+        watchdog_tick_at(f->watchdog, mono_ns());
+        wait_for_tick(&f->js, before + 1);
+        watchdog_tick_at(f->watchdog, mono_ns() + HOUR_NS);
+    }
+    watchdog_disarm(f->watchdog);
+}
+
+/* The deadline is the same number each time, as for the timers of one render. */
+static void an_entry_with_the_deadline_of_the_last_one_has_its_own_tick(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t deadline_ns = mono_ns() + HOUR_NS;
+
+    for (unsigned i = 0; i < 5000; i++) {
+        unsigned before;
+
+        watchdog_tick_at(f->watchdog, deadline_ns);
+        watchdog_arm(f->watchdog, deadline_ns);
+        watchdog_disarm(f->watchdog);
+        before = ticks(&f->js);
+        watchdog_tick_at(f->watchdog, mono_ns() + i % 64 * 1000);
+        watchdog_arm(f->watchdog, deadline_ns);
+        wait_for_tick(&f->js, before + 1);
+        watchdog_disarm(f->watchdog);
+    }
+}
+
+static void a_deadline_comes_before_ticks(void **state)
+{
+    struct fixture *f = *state;
+
+    watchdog_tick_at(f->watchdog, PAST_NS);
+    begin_target(f, PAST_NS);
+    wait_for_shot(&f->js, 1);
+    end_target(f);
+    no_strays(f);
+}
+
+static void without_a_render_no_tick_is_asked_for(void **state)
+{
+    struct fixture *f = *state;
+    struct watchdog *other = NULL;
+    unsigned asked;
+
+    watchdog_tick_at(f->watchdog, PAST_NS);
+    watchdog_arm(f->watchdog, mono_ns() + HOUR_NS);
+    wait_for_tick(&f->js, 1);
+    watchdog_disarm(f->watchdog);
+    assert_int_equal(watchdog_start(&f->js, &other), 0);
+    begin_target(f, mono_ns() + HOUR_NS); /* in the past, but disarmed within: none is due */
+    end_target(f);
+    asked = ticks(&f->js);
+    atomic_store_explicit(&f->js.target, true, memory_order_seq_cst);
+    watchdog_arm(other, PAST_NS); /* its shots are what time passes by */
+    wait_for_shot(&f->js, 3);
+    watchdog_disarm(other);
+    watchdog_stop(other);
+    assert_in_range(ticks(&f->js), asked, asked + 1);
+}
+
+static unsigned long switches_of(pid_t thread)
+{
+    char path[64], line[128];
+    unsigned long sum = 0, n;
+    FILE *file;
+
+    (void)snprintf(path, sizeof path, "/proc/self/task/%d/status", (int)thread);
+    file = fopen(path, "re");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file))
+        if (sscanf(line, "voluntary_ctxt_switches: %lu", &n) == 1)
+            sum += n;
+    (void)fclose(file);
+    return sum;
+}
+
+static void while_nothing_renders_the_thread_does_not_run(void **state)
+{
+    struct fixture *f = *state;
+    struct watchdog *other = NULL;
+    unsigned long before;
+    pid_t thread;
+
+    watchdog_tick_at(f->watchdog, PAST_NS);
+    watchdog_arm(f->watchdog, mono_ns() + HOUR_NS);
+    wait_for_tick(&f->js, 1);
+    thread = f->js.thread;
+    watchdog_disarm(f->watchdog);
+    before = switches_of(thread);
+    assert_int_equal(watchdog_start(&f->js, &other), 0);
+    atomic_store_explicit(&f->js.target, true, memory_order_seq_cst);
+    watchdog_arm(other, PAST_NS); /* ten milliseconds from shot to shot */
+    wait_for_shot(&f->js, 10);
+    watchdog_disarm(other);
+    watchdog_stop(other);
+    assert_in_range(switches_of(thread) - before, 0, 2); /* the last look, and falling asleep */
+}
+
 int main(void)
 {
 #define WITH_WATCHDOG(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -342,6 +518,13 @@ int main(void)
         WITH_WATCHDOG(disarm_without_arm_does_nothing),
         cmocka_unit_test(stop_joins_the_thread_asleep_or_awake),
         WITH_WATCHDOG(signals_are_left_to_the_main_thread),
+        WITH_WATCHDOG(a_tick_is_asked_for_at_its_time_and_not_before),
+        WITH_WATCHDOG(a_tick_is_asked_for_again_until_the_owner_names_the_next),
+        WITH_WATCHDOG(a_tick_named_in_a_tick_wakes_the_thread),
+        WITH_WATCHDOG(an_entry_with_the_deadline_of_the_last_one_has_its_own_tick),
+        WITH_WATCHDOG(a_deadline_comes_before_ticks),
+        WITH_WATCHDOG(without_a_render_no_tick_is_asked_for),
+        WITH_WATCHDOG(while_nothing_renders_the_thread_does_not_run),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
