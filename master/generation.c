@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* generation.c - see generation.h: birth, states and end. */
+#include "master/config_identity.h"
 #include "master/cpus.h"
 #include "master/generation_internal.h"
 #include "master/notify.h"
@@ -14,6 +15,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #define DRAIN_GRACE_MS                                                                             \
     2000u /* workers end by themselves at shutdown_timeout; those that can't are killed */
@@ -261,6 +265,25 @@ static int choose_user(struct generation *g, char *problem, size_t cap)
     return 0;
 }
 
+/* A reload begins a new one, whatever it loads: it is how people drop pages whose data changed. A
+ * start goes on with that of the cache file when the pages would be the same. */
+static void choose_edition(struct generation *g, uint32_t number)
+{
+    struct heritage *h = &g->heritage;
+    const uint64_t parts[2] = {g->bundle.hash, config_identity(g->config)};
+
+    g->identity =
+        XXH3_64bits(parts, sizeof parts) ^ XXH3_64bits(SSRD_VERSION, strlen(SSRD_VERSION));
+    if (number == 1) {
+        h->edition = region_first_edition(g->host.region, g->identity, &h->edition_before);
+    } else {
+        h->edition = region_new_edition();
+        h->edition_before = g->host.edition_serving;
+    }
+    if (g->config->cache.on_reload == ON_RELOAD_DROP)
+        h->edition_before = 0;
+}
+
 static void fill_heritage(struct generation *g, uint32_t number)
 {
     struct heritage *h = &g->heritage;
@@ -273,8 +296,7 @@ static void fill_heritage(struct generation *g, uint32_t number)
     h->bundle_bytes = g->bundle.bytes;
     h->bundle_name = g->config->bundle.path;
     h->generation = number;
-    h->edition =
-        g->bundle.hash ^ (number * UINT64_C(0x9e3779b97f4a7c15)); /* a reload drops its pages */
+    choose_edition(g, number);
     h->worker_count = (uint32_t)g->place_count;
     h->bells = (struct bells){g->bell, (uint32_t)g->place_count, number};
     h->master_wake_fd = g->host.wake_fd;
@@ -458,6 +480,11 @@ bool generation_has_stopped_accepting(const struct generation *generation)
 uint64_t generation_bundle_hash(const struct generation *generation)
 {
     return generation->bundle.hash;
+}
+
+uint64_t generation_identity(const struct generation *generation)
+{
+    return generation->identity;
 }
 
 const struct heritage *generation_heritage(const struct generation *generation)

@@ -35,7 +35,8 @@ struct generation_host {
     struct listeners *listeners;
     int wake_fd;
     int lifeline_read_fd;
-    int lifeline_write_fd; /* closed in children */
+    int lifeline_write_fd;    /* closed in children */
+    uint64_t edition_serving; /* of the generation that serves; 0: none yet */
 
     /* From the loop, never from within a call of this header. */
     void (*serving)(void *arg, struct generation *generation, uint32_t load_ms, uint32_t warm_ms);
@@ -76,6 +77,8 @@ void generations_sweep_revoked(const struct generation_host *host, uint64_t now_
 enum generation_state generation_state(const struct generation *generation);
 uint32_t generation_number(const struct generation *generation);
 const struct config *generation_config(const struct generation *generation);
+/* Of bundle, options and version: the same, the same pages; config_identity.h. */
+uint64_t generation_identity(const struct generation *generation);
 const struct heritage *generation_heritage(const struct generation *generation);
 /* After generation_drain(): no worker of it accepts any more (it drains, or has gone). */
 bool generation_has_stopped_accepting(const struct generation *generation);

@@ -38,6 +38,7 @@ struct generation {
     struct config *config;
     struct bundle bundle;
     struct heritage heritage;
+    uint64_t identity;
     struct heritage_listener *heritage_listener;
     struct listener **listener;
     size_t listener_count;

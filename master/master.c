@@ -5,6 +5,7 @@
  */
 #include "master/master.h"
 
+#include "master/cache_file.h"
 #include "master/control.h"
 #include "master/main.h"
 #include "master/master_internal.h"
@@ -257,6 +258,7 @@ static void on_tick(evutil_socket_t fd, short events, void *arg)
         if (m->generation[i])
             generation_tick(m->generation[i], now_ms);
     reload_check(m);
+    cache_file_tick(m->region);
     if (now_ms >= m->sweep_next_ms) {
         m->sweep_next_ms = now_ms + SWEEP_MS;
         generations_sweep_revoked(&m->host, now_ms);
@@ -375,15 +377,10 @@ static int open_control(struct master *m, const struct config *config, char *pro
 
 static int make_shared(struct master *m, const struct config *config, char *problem, size_t cap)
 {
-    struct region_sizes sizes = {config->cache.cold_bytes, config->cache.max_object_bytes};
-    int error = region_create(&sizes, &m->region);
+    int error = cache_file_open(config, &m->region, problem, cap);
 
-    if (error) {
-        (void)snprintf(problem, cap,
-                       "no shared memory for a cold cache of %llu MiB (%s): lower cache.cold",
-                       (unsigned long long)(config->cache.cold_bytes / MIB), strerror(-error));
+    if (error)
         return error;
-    }
     atomic_store_explicit(&stats_master(m->region)->started_ms, mono_ms(), memory_order_relaxed);
     enum log_level level = log_get_level();
     log_share(region_log_level(m->region));
@@ -395,9 +392,11 @@ static int exit_code_for(int error)
 {
     switch (error) {
     case -EADDRINUSE:
+    case -EAGAIN:  /* the cache file is its last workers' still */
         return 69; /* EX_UNAVAILABLE */
     case -ENOMEM:
     case -ENOSPC:
+    case -EDQUOT:
     case -EFBIG:
     case -EMFILE:
         return 71; /* EX_OSERR */
@@ -469,7 +468,9 @@ int master_main(const struct master_options *options, struct config *config, str
     (void)event_base_dispatch(m.base);
     master_tell(&m.stop_askers, true, "stopped");
     (void)event_base_loop(m.base, EVLOOP_NONBLOCK); /* the answers leave */
-    if (m.exit_code == 0)                           /* else standard error has said why it ends */
+    cold_close(take(m.cold));
+    region_sync(m.region); /* no child is left to write to it */
+    if (m.exit_code == 0)  /* else standard error has said why it ends */
         log_info("stopped");
     clean_up(&m);
     return m.exit_code;

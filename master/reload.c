@@ -90,6 +90,8 @@ void reload_on_serving(void *arg, struct generation *generation, uint32_t load_m
         m->leaving_until_ms = mono_ms() + LEAVING_MS_MAX;
     }
     m->serving = generation;
+    m->host.edition_serving = h->edition;
+    region_note_edition(m->region, generation_identity(generation), h->edition);
     atomic_store_explicit(&stats->generation, h->generation, memory_order_relaxed);
     atomic_store_explicit(&stats->bundle_hash, generation_bundle_hash(generation),
                           memory_order_relaxed);
@@ -164,6 +166,8 @@ static void warn_of_fixed(const struct config *now, const struct config *next)
     if (now->cache.cold_bytes != next->cache.cold_bytes ||
         now->cache.max_object_bytes != next->cache.max_object_bytes)
         log_warn("cache.cold and cache.max_object take effect at the next start, not by a reload");
+    if (strcmp(now->cache.file, next->cache.file) != 0)
+        log_warn("cache.file takes effect at the next start, not by a reload");
     if (strcmp(now->admin.socket, next->admin.socket) != 0)
         log_warn("admin.socket takes effect at the next start, not by a reload");
 }

@@ -29,7 +29,8 @@ struct heritage {
     size_t bundle_bytes;
     const char *bundle_name; /* its path, for stack traces */
     uint32_t generation;     /* 1, 2, … */
-    uint64_t edition;        /* changes with the generation: which pages in the cache are its own */
+    uint64_t edition;        /* which pages in the cache are its own: shm/region.h */
+    uint64_t edition_before; /* which may be served stale besides; 0: none */
     uint32_t worker_count;   /* workers of this generation: http.connections is shared among them */
     uid_t uid;               /* to become, once; (uid_t)-1: stay */
     gid_t gid;

@@ -47,46 +47,22 @@
  * Crash between W1 and W6: the entry stays odd: its text counts as matching whatever is asked, but
  *   its epoch stands still, so only pages older than the crash are refused, once. Writers pass it
  *   by; when all 64 have gone so, prefix purges become purges of everything.
+ *
+ * With a cache file each word is raised in the file's copy first (purge_kept.c), so a purge that has
+ * returned holds after a restart too. Nobody but the next master reads the copy: no order is needed
+ * among its words, and the program's order does where all processes die at once.
  */
 #include "shm/purge.h"
 
+#include "shm/purge_kept.h"
+#include "shm/purge_map.h"
 #include "shm/region_map.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
-
-#define PURGE_WORDS 65536u
-#define PURGE_PREFIXES 64u
-#define PREFIX_WORDS (PURGE_PREFIX_BYTES_MAX / sizeof(uint64_t))
-
-/* Lines are written by whoever purges. */
-struct purge_prefix {
-    alignas(CACHE_LINE_BYTES) _Atomic uint64_t version;
-    _Atomic uint64_t epoch; /* 0: never used */
-    _Atomic uint64_t bytes;
-    _Atomic uint64_t text[PREFIX_WORDS]; /* zeroes behind the end */
-};
-static_assert(PURGE_PREFIX_BYTES_MAX % sizeof(uint64_t) == 0, "text is whole words");
-static_assert(sizeof(struct purge_prefix) == 1024, "in shared memory");
-
-struct purge {
-    /* read at each hit, written by each purge */
-    alignas(CACHE_LINE_BYTES) _Atomic uint64_t epoch;
-    _Atomic uint64_t all;
-    _Atomic uint64_t floor;
-    /* written by prefix purges only */
-    alignas(CACHE_LINE_BYTES) _Atomic uint64_t cursor;
-    struct purge_prefix prefix[PURGE_PREFIXES];
-    _Atomic uint64_t url[PURGE_WORDS];
-    _Atomic uint64_t tag[PURGE_WORDS];
-};
-static_assert(offsetof(struct purge, cursor) == 64, "in shared memory");
-static_assert(offsetof(struct purge, prefix) == 128, "in shared memory");
-static_assert(offsetof(struct purge, url) == 128 + 64 * 1024, "in shared memory");
 
 size_t purge_section_bytes(void)
 {
@@ -135,6 +111,24 @@ static void raise_to(_Atomic uint64_t *word, uint64_t value)
         continue;
 }
 
+/* The copy in the cache file of a word of `purge`; NULL: there is no file. */
+static _Atomic uint64_t *kept_of(struct purge *purge, _Atomic uint64_t *word)
+{
+    if (purge->kept_offset == 0)
+        return NULL;
+    return (_Atomic uint64_t *)((unsigned char *)word + purge->kept_offset);
+}
+
+/* P2, W2, W3 */
+static void cover(struct purge *purge, _Atomic uint64_t *word, uint64_t epoch)
+{
+    _Atomic uint64_t *kept = kept_of(purge, word);
+
+    if (kept != NULL)
+        purge_kept_raise(kept, epoch);
+    raise_to(word, epoch);
+}
+
 /* P1: what the covering word must reach. */
 static uint64_t covering_epoch(const struct purge *purge)
 {
@@ -143,37 +137,30 @@ static uint64_t covering_epoch(const struct purge *purge)
 
 static void announce(struct purge *purge)
 {
+    _Atomic uint64_t *kept = kept_of(purge, &purge->epoch);
     /* P3: release pairs with R1 in purge_epoch(); acquire keeps the release sequence in order */
-    (void)atomic_fetch_add_explicit(&purge->epoch, 1, memory_order_acq_rel);
+    uint64_t before = atomic_fetch_add_explicit(&purge->epoch, 1, memory_order_acq_rel);
+
+    if (kept != NULL)
+        purge_kept_raise(kept, before + 1);
 }
 
 void purge_url(struct purge *purge, const char *url, size_t url_bytes)
 {
-    raise_to(&purge->url[word_of(purge_url_hash(url, url_bytes))], covering_epoch(purge));
+    cover(purge, &purge->url[word_of(purge_url_hash(url, url_bytes))], covering_epoch(purge));
     announce(purge);
 }
 
 void purge_tag(struct purge *purge, const char *tag, size_t tag_bytes)
 {
-    raise_to(&purge->tag[word_of(purge_tag_hash(tag, tag_bytes))], covering_epoch(purge));
+    cover(purge, &purge->tag[word_of(purge_tag_hash(tag, tag_bytes))], covering_epoch(purge));
     announce(purge);
 }
 
 void purge_all(struct purge *purge)
 {
-    raise_to(&purge->all, covering_epoch(purge));
+    cover(purge, &purge->all, covering_epoch(purge));
     announce(purge);
-}
-
-/* The i-th word of a text, zeroes behind its end. */
-static uint64_t text_word(const char *text, size_t bytes, size_t i)
-{
-    size_t at = i * sizeof(uint64_t);
-    size_t rest = bytes - at;
-    uint64_t word = 0;
-
-    memcpy(&word, text + at, rest < sizeof word ? rest : sizeof word);
-    return word;
 }
 
 static size_t text_words(size_t bytes)
@@ -191,7 +178,7 @@ static bool text_begins(const struct purge_prefix *entry, const char *path, size
         return false;
     for (size_t i = 0; i < text_words(bytes); i++) {
         if (atomic_load_explicit(&entry->text[i], memory_order_relaxed) !=
-            text_word(path, bytes, i))
+            purge_text_word(path, bytes, i))
             return false;
     }
     return true;
@@ -247,13 +234,30 @@ static bool raise_entry(struct purge *purge, const char *prefix, size_t bytes, u
             atomic_load_explicit(&entry->bytes, memory_order_relaxed) != bytes ||
             !text_begins(entry, prefix, bytes))
             continue;
-        raise_to(&entry->epoch, epoch);
+        cover(purge, &entry->epoch, epoch);
         /* acq_rel: a later W1 reads from this, so its W2 sees the epoch just raised; that it
          * succeeds also says that the text compared above was this one's */
         return atomic_compare_exchange_strong_explicit(&entry->version, &version, version,
                                                        memory_order_acq_rel, memory_order_acquire);
     }
     return false;
+}
+
+/* The file's copy, by who has claimed the live entry: nobody else writes it. Its version is the
+ * check of the text: killed in between, it does not fit, and the next start knows. */
+static void keep_text(struct purge *purge, struct purge_prefix *entry, const char *prefix,
+                      size_t bytes)
+{
+    struct purge_prefix *kept = (struct purge_prefix *)kept_of(purge, &entry->version);
+
+    if (kept == NULL)
+        return;
+    atomic_store_explicit(&kept->version, 0, memory_order_relaxed);
+    atomic_store_explicit(&kept->bytes, bytes, memory_order_relaxed);
+    for (size_t i = 0; i < PREFIX_WORDS; i++)
+        atomic_store_explicit(&kept->text[i], purge_text_word(prefix, bytes, i),
+                              memory_order_relaxed);
+    atomic_store_explicit(&kept->version, purge_text_check(kept), memory_order_relaxed);
 }
 
 static bool write_entry(struct purge *purge, struct purge_prefix *entry, const char *prefix,
@@ -266,12 +270,14 @@ static bool write_entry(struct purge *purge, struct purge_prefix *entry, const c
                                                  memory_order_acq_rel, /* W1 */
                                                  memory_order_relaxed))
         return false;
-    raise_to(&purge->floor, atomic_load_explicit(&entry->epoch, memory_order_relaxed)); /* W2 */
-    raise_to(&entry->epoch, epoch);                                                     /* W3 */
-    atomic_thread_fence(memory_order_release);                                          /* W4 */
-    atomic_store_explicit(&entry->bytes, bytes, memory_order_relaxed);                  /* W5 */
+    cover(purge, &purge->floor, atomic_load_explicit(&entry->epoch, memory_order_relaxed)); /* W2 */
+    cover(purge, &entry->epoch, epoch);                                                     /* W3 */
+    keep_text(purge, entry, prefix, bytes);
+    atomic_thread_fence(memory_order_release);                         /* W4 */
+    atomic_store_explicit(&entry->bytes, bytes, memory_order_relaxed); /* W5 */
     for (size_t i = 0; i < text_words(bytes); i++)
-        atomic_store_explicit(&entry->text[i], text_word(prefix, bytes, i), memory_order_relaxed);
+        atomic_store_explicit(&entry->text[i], purge_text_word(prefix, bytes, i),
+                              memory_order_relaxed);
     atomic_store_explicit(&entry->version, version + 2, memory_order_release); /* W6, pairs R1 */
     return true;
 }
@@ -291,7 +297,7 @@ int purge_prefix(struct purge *purge, const char *prefix, size_t prefix_bytes)
                            epoch);
     }
     if (!done) /* every entry is being written or was left so by the dead */
-        raise_to(&purge->all, epoch);
+        cover(purge, &purge->all, epoch);
     announce(purge);
     return 0;
 }

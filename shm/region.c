@@ -2,13 +2,16 @@
 /*
  * region.c - makes the shared mapping and says where its sections stand. Knows how large each
  * section is, not what is in it. A memfd: nothing to name, nothing left behind when all
- * processes are gone.
+ * processes are gone. Behind it, where pages are to be kept, a file (region_file.c) in the same range
+ * of addresses.
  */
 #include "shm/region.h"
 
 #include "shm/index.h"
 #include "shm/log.h"
 #include "shm/peers.h"
+#include "shm/region_file.h"
+#include "shm/region_guard.h"
 #include "shm/region_map.h"
 #include "shm/ring.h"
 
@@ -18,7 +21,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define PAGE_ALIGN_BYTES ((uint64_t)4096)
+#define PAGE_ALIGN_BYTES REGION_PAGE_BYTES
 #define COLD_BYTES_MIN MIB
 #define SEGMENT_BYTES_MIN ((uint32_t)(16 * KIB))
 #define SEGMENT_BYTES_MAX ((uint32_t)(256 * KIB))
@@ -53,7 +56,7 @@ static uint64_t slots_for(uint64_t cold_bytes)
 }
 
 /* The header of a region of these sizes. Sections in the order of the byte map. */
-static void lay_out(struct region_header *header, const struct region_sizes *sizes)
+static void lay_out(struct region_header *header, const struct region_sizes *sizes, bool has_file)
 {
     uint32_t segment_bytes = segment_bytes_for(sizes->cold_bytes);
     uint64_t segments = sizes->cold_bytes / segment_bytes;
@@ -64,6 +67,7 @@ static void lay_out(struct region_header *header, const struct region_sizes *siz
         [REGION_STATS] = stats_section_bytes(),
         [REGION_PURGE] = purge_section_bytes(),
         [REGION_CLAIMS] = claims_section_bytes(),
+        [REGION_FILE] = has_file ? region_file_section_bytes() : 0,
         [REGION_INDEX] = slots * sizeof(uint64_t),
         [REGION_RING] = ring_table_bytes((uint32_t)segments),
         [REGION_SEGMENTS] = segments * segment_bytes,
@@ -115,8 +119,9 @@ static uint64_t available_bytes(void)
  * A zeroed, shared mapping, backed up to `backed_bytes`: what every process touches without asking.
  * Segments are backed one by one when first opened (ring_claim()): backing 256 MiB at once takes
  * 140 ms, more than a whole start may. The descriptor is not kept: the mapping holds the memory.
+ * bytes may be more than memfd_bytes: the rest of the range is the caller's to fill.
  */
-static int map_memory(uint64_t bytes, uint64_t backed_bytes, void **ret_base)
+static int map_memory(uint64_t bytes, uint64_t memfd_bytes, uint64_t backed_bytes, void **ret_base)
 {
     autofd int fd = memfd_create("ssrd", MFD_CLOEXEC);
     void *base;
@@ -124,7 +129,7 @@ static int map_memory(uint64_t bytes, uint64_t backed_bytes, void **ret_base)
 
     if (fd < 0)
         return -errno;
-    if (ftruncate(fd, (off_t)bytes) != 0)
+    if (ftruncate(fd, (off_t)memfd_bytes) != 0)
         return -errno;
     do {
         rc = fallocate(fd, 0, 0, (off_t)backed_bytes) != 0 ? errno : 0;
@@ -138,37 +143,85 @@ static int map_memory(uint64_t bytes, uint64_t backed_bytes, void **ret_base)
     return 0;
 }
 
-int region_create(const struct region_sizes *sizes, struct region **ret_region)
+static int check_sizes(const struct region_sizes *sizes)
 {
-    struct region_header header;
-    struct region *region;
+    return sizes->cold_bytes < COLD_BYTES_MIN || sizes->cold_bytes > RING_BYTES_MAX ||
+                   sizes->max_object_bytes == 0
+               ? -EINVAL
+               : 0;
+}
+
+/* Map what is anonymous and write the header. */
+static int begin(struct region_header *header, uint64_t memfd_bytes, uint64_t backed_bytes,
+                 struct region **ret_region)
+{
+    struct region *region = calloc(1, sizeof *region);
     uint32_t level = LOG_INFO;
     void *base = NULL;
     int rc;
 
-    if (sizes->cold_bytes < COLD_BYTES_MIN || sizes->cold_bytes > RING_BYTES_MAX ||
-        sizes->max_object_bytes == 0)
-        return -EINVAL;
-    lay_out(&header, sizes);
-    if (header.bytes > available_bytes())
-        return -ENOSPC;
-    region = calloc(1, sizeof *region);
     if (region == NULL)
         return -ENOMEM;
-    rc = map_memory(header.bytes, header.section_offset[REGION_SEGMENTS], &base);
+    rc = map_memory(header->bytes, memfd_bytes, backed_bytes, &base);
     if (base == NULL) {
         free(region);
         return rc;
     }
-    header.wall_start_ms = wall_ms();
-    header.mono_start_ms = mono_ms();
-    memcpy(header.log_level, &level, sizeof level);
-    memcpy(base, &header, sizeof header);
+    header->wall_start_ms = wall_ms();
+    header->mono_start_ms = mono_ms();
+    memcpy(header->log_level, &level, sizeof level);
+    memcpy(base, header, sizeof *header);
     region->header = base;
-    region->bytes = header.bytes;
+    region->bytes = header->bytes;
+    region->file_fd = region->lock_fd = -1;
     purge_init(region_at(region, REGION_PURGE));
     claims_init(region_at(region, REGION_CLAIMS));
-    ring_init(region_at(region, REGION_RING), header.segments);
+    *ret_region = region;
+    return 0;
+}
+
+int region_create(const struct region_sizes *sizes, struct region **ret_region)
+{
+    struct region_header header;
+    int rc = check_sizes(sizes);
+
+    if (rc != 0)
+        return rc;
+    lay_out(&header, sizes, false);
+    if (header.bytes > available_bytes())
+        return -ENOSPC;
+    rc = begin(&header, header.bytes, header.section_offset[REGION_SEGMENTS], ret_region);
+    if (rc == 0)
+        ring_init(region_at(*ret_region, REGION_RING), header.segments);
+    return rc;
+}
+
+int region_open(const struct region_sizes *sizes, const char *path, struct region **ret_region,
+                struct region_report *ret_report)
+{
+    struct region_header header;
+    struct region_file_handle file;
+    struct region *region = NULL;
+    uint64_t memory_bytes;
+    int rc = check_sizes(sizes);
+
+    if (rc != 0)
+        return rc;
+    lay_out(&header, sizes, true);
+    memory_bytes = header.section_offset[REGION_FILE];
+    rc = region_file_take(path, &header, available_bytes(), &file, ret_report);
+    if (rc != 0)
+        return rc;
+    rc = begin(&header, memory_bytes, memory_bytes, &region);
+    if (rc == 0)
+        rc = region_file_map(region, &file);
+    if (rc != 0) {
+        region_file_give_back(&file);
+        region_close(region);
+        return rc;
+    }
+    region_guard_add(region);
+    ret_report->found = region_file_adopt(region, ret_report->found);
     *ret_region = region;
     return 0;
 }
@@ -177,7 +230,12 @@ void region_close(struct region *region)
 {
     if (region == NULL)
         return;
+    region_guard_remove(region);
     (void)munmap(region->header, region->bytes);
+    if (region->lock_fd >= 0)
+        (void)close(region->lock_fd);
+    if (region->file_fd >= 0)
+        (void)close(region->file_fd);
     free(region);
 }
 
@@ -215,4 +273,9 @@ uint32_t region_reloads_asked(const struct region *region)
 void region_set_stopping(struct region *region)
 {
     atomic_store_explicit(&region->header->stopping, 1, memory_order_relaxed);
+}
+
+uint32_t region_file_faults(const struct region *region)
+{
+    return atomic_load_explicit(&region->header->file_faults, memory_order_relaxed);
 }

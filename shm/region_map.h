@@ -8,12 +8,15 @@
  *   stats     struct stats_table: a row a peer, the departed row, the master's row
  *   purge     struct purge
  *   claims    struct claims: who renders which key
+ *   file      struct region_file, then a struct purge as purge_kept.h keeps it; nothing without a file
  *   index     _Atomic uint64_t[slots]
  *   ring      struct ring_table: the hand, then a struct ring_segment for each segment
  *   segments  segments * segment_bytes: the only section that counts against cache.cold
  *
- * Each section starts on a page. The header is written by the master before the first fork and
- * then only read, but for its two words on lines of their own.
+ * Each section starts on a page. With cache.file those from `file` on are the file's, mapped behind
+ * the others, so offsets are the same either way; the others are anonymous always. The header is
+ * written by the master before the first fork and then only read, but for its words on lines of their
+ * own.
  */
 #ifndef SSRD_SHM_REGION_MAP_H
 #define SSRD_SHM_REGION_MAP_H
@@ -22,11 +25,14 @@
 
 #include <stdatomic.h>
 
+#define REGION_PAGE_BYTES ((uint64_t)4096)
+
 enum region_section {
     REGION_PEERS,
     REGION_STATS,
     REGION_PURGE,
     REGION_CLAIMS,
+    REGION_FILE, /* from here on: what a file keeps */
     REGION_INDEX,
     REGION_RING,
     REGION_SEGMENTS,
@@ -53,16 +59,21 @@ struct region_header {
     /* written by workers: reloads asked for over the admin listener, ever */
     alignas(CACHE_LINE_BYTES) _Atomic uint32_t reloads_asked;
 
+    /* written by whoever met a page of the file that can't be had: region_guard.c */
+    alignas(CACHE_LINE_BYTES) _Atomic uint32_t file_faults;
+
     /* struct log_shared: written by whoever sets the level */
     alignas(CACHE_LINE_BYTES) unsigned char log_level[CACHE_LINE_BYTES];
 };
 static_assert(offsetof(struct region_header, section_offset) == 72, "in shared memory");
-static_assert(offsetof(struct region_header, stopping) == 128, "in shared memory");
-static_assert(sizeof(struct region_header) == 320, "in shared memory");
+static_assert(offsetof(struct region_header, stopping) == 192, "in shared memory");
+static_assert(sizeof(struct region_header) == 448, "in shared memory");
 
 struct region {
     struct region_header *header; /* also the mapping's address */
     size_t bytes;
+    int file_fd; /* -1: no file; the description that is mapped, see region_file.h */
+    int lock_fd; /* -1: no file */
 };
 
 static inline void *region_at(const struct region *region, enum region_section section)

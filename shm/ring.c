@@ -126,6 +126,23 @@ void ring_init(struct ring_table *table, uint32_t segments)
     atomic_store_explicit(&table->probation, segments, memory_order_relaxed);
 }
 
+/* What a death of all processes at once has left: as ring_reap() for all of them. Fill, run, area and
+ * hands are bounded where they are read; a sequence may be anything. */
+void ring_adopt(struct ring_table *table, uint32_t segments)
+{
+    uint32_t probation = 0;
+
+    for (uint32_t i = 0; i < segments; i++) {
+        struct ring_segment *s = &table->segment[i];
+        uint64_t word = atomic_load_explicit(&s->word, memory_order_relaxed);
+
+        atomic_store_explicit(&s->word, make_word(ring_word_sequence(word), 0, RING_SEALED),
+                              memory_order_relaxed);
+        probation += atomic_load_explicit(&s->area, memory_order_relaxed) != RING_MAIN;
+    }
+    atomic_store_explicit(&table->probation, probation, memory_order_relaxed);
+}
+
 void ring_view(const struct region *region, uint32_t peer, struct ring *ret_ring)
 {
     uint64_t pid = (uint64_t)getpid() & (((uint64_t)1 << PID_BITS) - 1);

@@ -68,6 +68,8 @@ struct ring {
 
 size_t ring_table_bytes(uint32_t segments);
 void ring_init(struct ring_table *table, uint32_t segments); /* in zeroed memory */
+/* A table out of a file, before anybody else looks at it: nobody holds anything. */
+void ring_adopt(struct ring_table *table, uint32_t segments);
 
 /* peer: the caller's row, or REGION_PEERS_MAX for the master. */
 void ring_view(const struct region *region, uint32_t peer, struct ring *ret_ring);

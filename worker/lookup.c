@@ -7,9 +7,23 @@
 #include "worker/hot.h"
 #include "worker/http_state.h"
 
+/* Its own edition, or that of the last bundle where cache.on_reload lets it be served stale. */
+static bool is_ours(const struct http *http, const struct page *page)
+{
+    const struct heritage *heritage = http->worker->heritage;
+
+    return likely(page->edition == heritage->edition) ||
+           (heritage->edition_before != 0 && page->edition == heritage->edition_before);
+}
+
+static bool is_fresh(const struct http *http, const struct page *page)
+{
+    return page->fresh_until_ms > http->now_ms && page->edition == http->worker->heritage->edition;
+}
+
 static bool is_valid(struct http *http, struct hot_page *hot, uint64_t epoch)
 {
-    if (hot->page.edition != http->worker->heritage->edition)
+    if (!is_ours(http, &hot->page))
         return false;
     if (likely(hot->checked_epoch == epoch))
         return true;
@@ -44,11 +58,11 @@ static struct hot_page *find_cold(struct http *http, const struct key *key, uint
         return NULL;
     hot->checked_epoch = epoch;
     if (cold_copy(http->worker->cold, &ref, key->data, key->bytes, &hot->page) != 0 ||
-        hot->page.edition != http->worker->heritage->edition) {
+        !is_ours(http, &hot->page)) {
         hot_release(hot);
         return NULL;
     }
-    if (hot->page.fresh_until_ms > http->now_ms) /* a stale one is worth no place */
+    if (is_fresh(http, &hot->page)) /* a stale one is worth no place */
         hot_put(cache, hot);
     return hot;
 }
@@ -57,12 +71,11 @@ enum found lookup(struct http *http, const struct key *key, struct hot_page **re
                   enum reply_origin *ret_origin)
 {
     uint64_t epoch = purge_epoch(http->worker->purge);
-    uint64_t now_ms = http->now_ms;
     struct hot_page *hot = find_hot(http, key, epoch);
     struct hot_page *cold;
 
     *ret_origin = REPLY_HOT;
-    if (likely(hot && hot->page.fresh_until_ms > now_ms)) {
+    if (likely(hot && is_fresh(http, &hot->page))) {
         *ret_hot = hot_hold(hot);
         return unlikely(page_is_vary(&hot->page)) ? FOUND_VARY : FOUND_FRESH;
     }
@@ -75,7 +88,7 @@ enum found lookup(struct http *http, const struct key *key, struct hot_page **re
         *ret_hot = cold;
         if (page_is_vary(&cold->page))
             return FOUND_VARY;
-        return cold->page.fresh_until_ms > now_ms ? FOUND_FRESH : FOUND_STALE;
+        return is_fresh(http, &cold->page) ? FOUND_FRESH : FOUND_STALE;
     }
     *ret_hot = hot;
     if (hot && page_is_vary(&hot->page))

@@ -141,7 +141,8 @@ static bool answer_from_cache(struct requests *all, struct conn *c, const struct
         break;
     case FOUND_STALE:
         plan->was_stale = true;
-        if (hot->page.swr_until_ms <= now_ms) {
+        /* before its ttl ends it is stale because it is the last bundle's: cache.on_reload */
+        if (hot->page.swr_until_ms <= now_ms && hot->page.fresh_until_ms <= now_ms) {
             hot_release(hot);
             return false;
         }
