@@ -5,6 +5,7 @@
  */
 #include "master/config_option.h"
 
+#include "master/config_record.h"
 #include "master/config_value.h"
 
 #include <errno.h>
@@ -32,6 +33,7 @@
 #define BYTES_QUERY sizeof(struct config_key)
 #define BYTES_STATUS_TTLS sizeof(struct status_ttl_list)
 #define BYTES_HEADERS sizeof(struct name_value_list)
+#define BYTES_RECORDS sizeof(struct config_records)
 
 #define OPTION(key, type, initial, min, max, choices, later, field, text)                          \
     static_assert(sizeof(((struct config *)0)->field) == BYTES_##type, key);
@@ -80,6 +82,7 @@ static const struct {
     [CONFIG_STATUS_TTLS] = {"map", "a map of statuses and durations, such as {404: 10s}",
                             BYTES_STATUS_TTLS},
     [CONFIG_HEADERS] = {"map", "a map of header names and values", BYTES_HEADERS},
+    [CONFIG_RECORDS] = {"list", "a list of maps", BYTES_RECORDS},
     [CONFIG_ANY_LIST] = {"list", "a list", 0},
     [CONFIG_ANY_MAP] = {"map", "a map", 0},
     [CONFIG_ROUTES] = {"list", "a list of routes", 0},
@@ -336,6 +339,12 @@ int config_option_read(const struct config_option *option, const struct config_n
     int rc = 0;
 
     switch (option->type) {
+    case CONFIG_RECORDS:
+        if (node->kind != CONFIG_NODE_LIST)
+            rc = config_option_wrong(report, node, types[option->type].wanted);
+        else
+            rc = config_record_read(option, node, report, &value.records);
+        break;
     case CONFIG_ANY_LIST:
     case CONFIG_ROUTES:
         if (node->kind != CONFIG_NODE_LIST)

@@ -31,6 +31,7 @@ enum config_type {
     CONFIG_QUERY,
     CONFIG_STATUS_TTLS, /* sorted */
     CONFIG_HEADERS,
+    CONFIG_RECORDS, /* config_record.h */
     CONFIG_ANY_LIST,
     CONFIG_ANY_MAP,
     CONFIG_ROUTES,
@@ -66,6 +67,7 @@ union config_value {
     struct config_key key; /* QUERY: query and query_names only */
     struct status_ttl_list status;
     struct name_value_list headers;
+    struct config_records records;
 };
 
 /* Where the option may stand in a route. */

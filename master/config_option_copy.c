@@ -5,6 +5,8 @@
  */
 #include "master/config_option.h"
 
+#include "master/config_record.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -48,6 +50,9 @@ void config_option_value_done(const struct config_option *option, union config_v
         break;
     case CONFIG_HEADERS:
         headers_done(&value->headers);
+        break;
+    case CONFIG_RECORDS:
+        config_record_done(option, &value->records);
         break;
     default:
         break;
@@ -139,6 +144,8 @@ int config_option_copy(const struct config_option *option, const void *field,
         return copy_statuses(field, &ret_value->status);
     case CONFIG_HEADERS:
         return copy_headers(field, &ret_value->headers);
+    case CONFIG_RECORDS:
+        return config_record_copy(option, field, &ret_value->records);
     default:
         memcpy(ret_value, field, config_option_bytes(option));
         return 0;
@@ -199,6 +206,8 @@ bool config_option_equal(const struct config_option *option, const union config_
         return statuses_equal(&a->status, &b->status);
     case CONFIG_HEADERS:
         return headers_equal(&a->headers, &b->headers);
+    case CONFIG_RECORDS: /* compared with the default only, which is empty */
+        return a->records.count == 0 && b->records.count == 0;
     default:
         return memcmp(a, b, config_option_bytes(option)) == 0;
     }

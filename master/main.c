@@ -5,6 +5,7 @@
 
 #include "master/bundle.h"
 #include "master/config_load.h"
+#include "master/folders.h"
 #include "master/notify.h"
 #include "shm/heritage.h"
 #include "shm/log.h"
@@ -206,7 +207,8 @@ static int run(struct command *command)
         config_free(config);
         return exit_code;
     }
-    if (bundle_read(config->bundle.path, &bundle, problem, sizeof problem) != 0) {
+    if (folders_check(config, problem, sizeof problem) != 0 ||
+        bundle_read(config->bundle.path, &bundle, problem, sizeof problem) != 0) {
         (void)fprintf(stderr, "ssrd: %s\n", problem);
         config_free(config);
         return exit_code;

@@ -66,6 +66,12 @@ void config_free(struct config *config)
     str_list_done(&config->render.buffer_for);
     free(config->cache.file);
     str_list_done(&config->compression.encodings);
+    for (size_t i = 0; i < config->statics.count; i++) {
+        free(config->statics.item[i].prefix);
+        free(config->statics.item[i].root);
+        free(config->statics.item[i].index);
+    }
+    free(config->statics.item);
     policy_done(&config->policy);
     for (size_t i = 0; i < config->routes.count; i++) {
         free(config->routes.item[i].match);

@@ -39,6 +39,26 @@ struct status_ttl_list {
     size_t count;
 };
 
+/* Any list of maps: what config_static_list and its like look like from afar. */
+struct config_records {
+    void *item;
+    size_t count;
+};
+
+/* Files of a folder, served below a path. */
+struct config_static {
+    char *prefix; /* begins and ends with / */
+    char *root;   /* a folder */
+    uint64_t max_age_ms;
+    bool is_immutable;
+    char *index; /* the file that answers for a folder; "": none */
+};
+
+struct config_static_list {
+    struct config_static *item;
+    size_t count;
+};
+
 enum config_start { START_WARM, START_COLD };
 enum config_bundle_format { BUNDLE_AUTO, BUNDLE_SCRIPT, BUNDLE_MODULE };
 enum config_isolation { ISOLATION_SHARED, ISOLATION_RESET, ISOLATION_CONTEXT };
@@ -145,6 +165,7 @@ struct config {
         uint32_t connections; /* over all workers */
         bool server_timing;
     } http;
+    struct config_static_list statics;
     struct config_policy policy; /* the global values of what routes may override */
     struct config_route_list routes;
 };

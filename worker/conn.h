@@ -19,6 +19,7 @@
 struct carry;
 struct hot_page;
 struct http;
+struct out_file;
 struct request;
 struct unsent;
 
@@ -69,6 +70,21 @@ void conn_reply_page(struct conn *conn, const struct http_parse *head, struct ho
 /* lines: further fields, each with CRLF, "" for none; a body without type is text/plain. */
 void conn_reply_text(struct conn *conn, const struct http_parse *head, uint16_t status,
                      const char *type, const char *lines, const char *body, size_t body_bytes);
+
+/* A file, a part of one, or what to say instead. fields: of the head of the whole, each with CRLF. */
+struct reply_file {
+    uint16_t status; /* 200, 206, 304, 412, 416 */
+    struct span fields;
+    uint64_t first; /* what is sent of it, with 200 and 206 */
+    uint64_t bytes;
+    uint64_t total;
+    struct hot_page *hot; /* the whole lies in it at data */
+    const char *data;     /* NULL: it lies in file */
+    struct out_file *file;
+};
+void conn_reply_file(struct conn *conn, const struct http_parse *head,
+                     const struct reply_file *file);
+
 void conn_answered(struct conn *conn);
 
 /* Has the client of a waiting request left? One that only half-closed its side counts as present

@@ -131,6 +131,54 @@ static bool add_large_body(struct http *http, const char *body, size_t body_byte
     return true;
 }
 
+/* "Content-Range: bytes 0-499/1234" (RFC 9110 section 14.4) */
+static void add_content_range(struct reply_text *t, const struct reply_file *f)
+{
+    reply_add_literal(t, "Content-Range: bytes ");
+    if (f->status == 206) {
+        reply_add_int(t, (int64_t)f->first);
+        reply_add_literal(t, "-");
+        reply_add_int(t, (int64_t)(f->first + f->bytes - 1));
+    } else {
+        reply_add_literal(t, "*");
+    }
+    reply_add_literal(t, "/");
+    reply_add_int(t, (int64_t)f->total);
+    reply_add_literal(t, "\r\n");
+}
+
+void conn_reply_file(struct conn *c, const struct http_parse *head, const struct reply_file *f)
+{
+    struct http *http = c->http;
+    struct reply_text text = out_begin(http);
+    bool has_content = f->status == 200 || f->status == 206;
+    bool with_body = has_content && head->method != HTTP_HEAD;
+
+    if (f->status == 304) {
+        reply_not_modified_head(&text, f->fields.data, f->fields.bytes);
+    } else {
+        reply_add_literal(&text, "HTTP/1.1 ");
+        reply_add_int(&text, f->status);
+        reply_add_literal(&text, " ");
+        reply_add_str(&text, reply_status_text(f->status));
+        reply_add_literal(&text, "\r\nContent-Length: ");
+        reply_add_int(&text, has_content ? (int64_t)f->bytes : 0);
+        reply_add_literal(&text, "\r\n");
+        if (has_content)
+            reply_add(&text, f->fields.data, f->fields.bytes);
+        if (f->status == 206 || f->status == 416)
+            add_content_range(&text, f);
+    }
+    end_head(c, head, &text);
+    out_end(http, &text);
+    if (with_body && f->data)
+        out_body(http, f->hot, f->data + f->first, f->bytes);
+    else if (with_body)
+        out_from_file(http, f->file, f->first, f->bytes);
+    count(c, head, f->status);
+    note_access(c, head, f->status, with_body ? f->bytes : 0, "static");
+}
+
 void conn_reply_text(struct conn *c, const struct http_parse *head, uint16_t status,
                      const char *type, const char *lines, const char *body, size_t body_bytes)
 {

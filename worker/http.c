@@ -254,6 +254,8 @@ int http_new(struct worker *worker, struct http **ret_http)
     if (!error)
         error = requests_new(http, &http->requests);
     if (!error)
+        error = statics_new(http, &http->statics);
+    if (!error)
         error = set_up_events(http);
     if (error) {
         http_free(http);
@@ -273,6 +275,7 @@ void http_free(struct http *http)
     if (http->tick)
         event_free(http->tick);
     requests_free(http->requests);
+    statics_free(http->statics);
     hot_free(http->hot);
     free(http->listener);
     access_close();

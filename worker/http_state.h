@@ -14,6 +14,7 @@
 #include "worker/http_parse.h"
 #include "worker/http_reply.h"
 #include "worker/request.h"
+#include "worker/static.h"
 #include "worker/worker.h"
 
 #include <event2/event_struct.h>
@@ -38,7 +39,8 @@ struct http_listener {
  */
 struct http_batch {
     struct iovec piece[HTTP_PIECES];
-    struct hot_page *held[HTTP_PIECES]; /* NULL: the piece is text */
+    struct hot_page *held[HTTP_PIECES]; /* NULL: the piece is text, or of a file */
+    struct out_file *file[HTTP_PIECES]; /* not NULL: iov_base is an offset in it */
     unsigned pieces;
     size_t text_bytes;
     char text[HTTP_TEXT_BYTES];
@@ -54,6 +56,7 @@ struct http {
     struct reply_date date;
     struct hot *hot;
     struct requests *requests;
+    struct statics *statics; /* NULL: no folders of files */
 
     struct http_listener *listener;
     size_t listener_count;

@@ -163,6 +163,8 @@ void request_page(struct conn *c, const struct http_parse *head)
     struct flight_plan plan = {.kind = FLIGHT_BYPASS};
     bool has_key;
 
+    if (unlikely(all->http->statics != NULL) && statics_answer(all->http->statics, c, head))
+        return;
     if (unlikely(head->method != HTTP_GET && head->method != HTTP_HEAD)) {
         static const char body[] = "405 Method Not Allowed\n";
 

@@ -161,7 +161,7 @@ static const char whole[] =
 
 static void the_whole_config_loads_and_what_has_no_effect_yet_is_named(void **state)
 {
-    static const char *const warned[] = {"static", "env", "native", "wasm", "exec"};
+    static const char *const warned[] = {"env", "native", "wasm", "exec"};
 
     assert_int_equal(parse_with(whole, NULL, 0), 0);
     assert_int_equal(problems.errors, 0);
@@ -174,7 +174,7 @@ static void the_whole_config_loads_and_what_has_no_effect_yet_is_named(void **st
                        warned[i]);
         assert_non_null(strstr(problems.text[i], wanted));
     }
-    assert_int_equal(strncmp(problems.text[0], "t.yaml:48:1: ", 13), 0);
+    assert_int_equal(strncmp(problems.text[0], "t.yaml:49:1: ", 13), 0);
     assert_true(config->listen_given && config->admin.listen_given && config->admin.socket_given &&
                 config->user_given);
     assert_int_equal(config->routes.count, 2);
@@ -315,6 +315,35 @@ static void overrides_replace_values_of_the_file(void **state)
     assert_int_equal(config->routes.item[0].policy.ttl_ms, 3600000);
 }
 
+static void static_folders_are_read_and_judged(void **state)
+{
+    accept("static:\n"
+           "  - {prefix: /assets/, root: dist/client, max_age: 1y, immutable: true}\n"
+           "  - {prefix: /, root: public}\n"
+           "  - {prefix: /docs/, root: docs, index: start.html}\n");
+    assert_int_equal(config->statics.count, 3);
+    assert_string_equal(config->statics.item[0].prefix, "/assets/");
+    assert_string_equal(config->statics.item[0].root, "dist/client");
+    assert_true(config->statics.item[0].max_age_ms == 365ULL * 24 * 3600 * 1000);
+    assert_true(config->statics.item[0].is_immutable);
+    assert_string_equal(config->statics.item[0].index, "index.html");
+    assert_false(config->statics.item[1].is_immutable);
+    assert_int_equal(config->statics.item[1].max_age_ms, 0);
+    assert_string_equal(config->statics.item[1].index, ""); /* the bundle renders / */
+    assert_string_equal(config->statics.item[2].index, "start.html");
+    refuse_start("static: x\n", "t.yaml:1:9: ");
+    refuse_start("static:\n  - x\n", "t.yaml:2:5: ");
+    refuse_start("static:\n  - {prefix: /a/}\n", "t.yaml:2:5: `static[0]`: `root` is missing");
+    refuse_start("static:\n  - {prefix: /a/, rot: x, root: y}\n",
+                 "t.yaml:2:19: unknown key `static[0].rot`; did you mean `root`?");
+    refuse_start("static:\n  - {prefix: a/, root: y}\n", "t.yaml:2:14: ");
+    refuse_start("static:\n  - {prefix: /a, root: y}\n", "t.yaml:2:14: ");
+    refuse_start("static:\n  - {prefix: /a/, root: y, index: b/c}\n", "t.yaml:2:35: ");
+    refuse_start("static:\n  - {prefix: /a/, root: y, max_age: soon}\n", "t.yaml:2:37: ");
+    override("static=[{prefix: /x/, root: r}]", 0);
+    assert_int_equal(config->statics.count, 1);
+}
+
 static void routes_build_on_overrides(void **state)
 {
     const char *text = "cache.ttl=5s";
@@ -426,6 +455,7 @@ int main(void)
         cmocka_unit_test(the_environment_is_read),
         cmocka_unit_test(a_smaller_cold_cache_lowers_max_object_that_nobody_gave),
         cmocka_unit_test(overrides_replace_values_of_the_file),
+        cmocka_unit_test(static_folders_are_read_and_judged),
         cmocka_unit_test(routes_build_on_overrides),
         cmocka_unit_test(every_default_of_the_table_can_be_read),
         cmocka_unit_test(the_sample_file_shows_the_defaults_of_all_options),

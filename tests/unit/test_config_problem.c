@@ -133,7 +133,7 @@ static void wrong_values_say_what_was_found_and_what_is_wanted(void **state)
         {"headers: {a: [1]}", "t.yaml:1:14: `headers.a`: wanted text; found a list"},
         {"compression: {encodings: [deflate]}",
          "t.yaml:1:27: `compression.encodings[0]`: `deflate`: wanted one of"},
-        {"static: {a: b}", "t.yaml:1:9: `static`: wanted a list; found a map"},
+        {"static: {a: b}", "t.yaml:1:9: `static`: wanted a list of maps; found a map"},
         {"env: [a]", "t.yaml:1:6: `env`: wanted a map; found a list"},
         {"cache: {max_object: 8MiB, cold: 4MiB}",
          "t.yaml: `cache.max_object` is larger than `cache.cold`"},
