@@ -26,6 +26,11 @@ int requests_new(struct http *http, struct requests **ret_requests)
     all->worker = http->worker;
     if (getrandom(&all->id_base, sizeof all->id_base, 0) < 0)
         all->id_base = (uint32_t)mono_ns();
+    if (flights_listen(all) != 0) {
+        flights_deafen(all);
+        free(all);
+        return -ENOMEM;
+    }
     *ret_requests = all;
     return 0;
 }
@@ -103,6 +108,8 @@ void flight_end(struct flight *f)
 {
     struct request *r;
 
+    flight_stop_waiting(f);
+    flight_disclaim(f, CLAIM_LOST);
     LIST_REMOVE(f, link);
     while ((r = TAILQ_FIRST(&f->requests))) {
         TAILQ_REMOVE(&f->requests, r, link);
@@ -279,6 +286,7 @@ void requests_free(struct requests *all)
             flight_end(f);
         }
     }
+    flights_deafen(all);
     free(all);
 }
 

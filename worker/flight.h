@@ -9,6 +9,7 @@
 #ifndef SSRD_WORKER_FLIGHT_H
 #define SSRD_WORKER_FLIGHT_H
 
+#include "shm/claim.h"
 #include "shm/page.h"
 #include "worker/cache_policy.h"
 #include "worker/http_parse.h"
@@ -20,6 +21,7 @@
 #include <sys/queue.h>
 
 struct conn;
+struct event;
 struct hot_page;
 struct http;
 struct worker;
@@ -53,6 +55,11 @@ struct flight {
     bool was_stale;
     uint64_t epoch; /* purge epoch when it began */
     bool begun;
+    bool owns_claim; /* on its key: flight_wait.c */
+    bool waits;      /* for the render of another flight, whose claim it is */
+    struct claim claim;
+    TAILQ_ENTRY(flight) wait_link;
+    uint64_t waits_since_ns;
     const struct config_policy *policy;
     struct key key; /* bytes 0: none */
     struct request_list requests;
@@ -63,6 +70,7 @@ struct flight {
     char key_text[]; /* then origin, data, and the cookies that the key names */
 };
 LIST_HEAD(flight_list, flight);
+TAILQ_HEAD(flight_waiting, flight);
 
 /* A key whose page was not for sharing: the next ones don't queue behind one another. */
 struct mark {
@@ -75,6 +83,8 @@ struct requests {
     struct worker *worker;
     struct flight_list bucket[FLIGHT_BUCKETS]; /* those others may join */
     struct flight_list others;
+    struct flight_waiting waiting; /* for another worker's render */
+    struct event *bell;            /* NULL: there is no other worker */
     struct mark mark[FLIGHT_MARKS];
     uint32_t id_base;
     uint32_t id_count;
@@ -113,6 +123,24 @@ void flight_mark(struct requests *all, uint64_t hash);
 /* A stale page good enough when there is no render; the caller becomes holder. */
 struct hot_page *flight_find_sie(const struct flight *flight);
 
+/* Does anybody still wait for it? */
+bool flight_is_wanted(const struct flight *flight);
+
+/* All who wait get this page, the first as `cache` says, the others collapsed. The flight is over. */
+void flight_answer(struct flight *flight, struct hot_page *hot, struct reply_cache cache);
+/* All who wait get the error, or a stale page in its stead. The flight is over. */
+void flight_fail(struct flight *flight, uint16_t status, const struct js_error *error);
+/* What is rendered is for the first request alone: the others get flights of their own. */
+void flight_part_ways(struct flight *flight);
+
+/* flight_wait.c. True: render it. False: another flight renders the same, and this one waits. */
+bool flight_claim(struct flight *flight);
+/* Its render is over: who waited for it looks. Does nothing where it owns no claim. */
+void flight_disclaim(struct flight *flight, enum claim_outcome outcome);
+void flight_stop_waiting(struct flight *flight);
+int flights_listen(struct requests *all); /* for the bell: 0 / -ENOMEM */
+void flights_deafen(struct requests *all);
+
 /* Queue its render. What can't be queued is shed, and the flight is gone. */
 void flight_submit(struct flight *flight);
 
@@ -126,6 +154,9 @@ bool flight_page_key(struct flight *flight, struct cache_verdict *verdict, struc
 void flight_put_record(const struct flight *flight, const struct vary *vary);
 /* Requests but the first that the page is not for go on to flights of their own variants. */
 void flight_regroup(struct flight *flight, const struct vary *vary, const struct page *page);
+
+/* All requests go on to flights of their own variants, by this record. The flight is over. */
+void flight_scatter(struct flight *flight, const struct page *record);
 
 /* The renderer's callbacks: flight_land.c */
 bool flight_begin(struct render_job *job);

@@ -19,8 +19,6 @@
 
 #define LEAVES_MS 5u /* who has waited less is taken to be there still */
 
-static void flight_fail(struct flight *f, uint16_t status, const struct js_error *error);
-
 void flight_submit(struct flight *f)
 {
     if (renderer_submit(f->all->worker->renderer, &f->job) == 0)
@@ -49,14 +47,19 @@ struct hot_page *flight_find_sie(const struct flight *f)
     return NULL;
 }
 
-/* All who wait get the error, or a stale page in its stead; the flight is over. */
-static void flight_fail(struct flight *f, uint16_t status, const struct js_error *error)
+static enum claim_outcome outcome_of(uint16_t status)
+{
+    return status == 504 ? CLAIM_TIMEOUT : status == 503 ? CLAIM_SHED : CLAIM_ERROR;
+}
+
+void flight_fail(struct flight *f, uint16_t status, const struct js_error *error)
 {
     struct requests *all = f->all;
     struct hot_page *stale = flight_find_sie(f);
     struct request *r;
 
     flight_unlist(f);
+    flight_disclaim(f, outcome_of(status));
     while ((r = TAILQ_FIRST(&f->requests))) {
         TAILQ_REMOVE(&f->requests, r, link);
         if (stale && r->conn) {
@@ -84,7 +87,7 @@ static void drop_those_who_left(struct flight *f)
         conn_free(r->conn); /* request_forget() clears r->conn */
 }
 
-static bool is_wanted(const struct flight *f)
+bool flight_is_wanted(const struct flight *f)
 {
     const struct request *r;
 
@@ -96,11 +99,11 @@ static bool is_wanted(const struct flight *f)
     return false;
 }
 
-/* Answer all with one page. The first gets `first`, the others collapsed. */
-static void answer_all(struct flight *f, struct hot_page *hot, struct reply_cache cache)
+void flight_answer(struct flight *f, struct hot_page *hot, struct reply_cache cache)
 {
     struct request *r;
 
+    flight_unlist(f);
     while ((r = TAILQ_FIRST(&f->requests))) {
         TAILQ_REMOVE(&f->requests, r, link);
         if (r->conn)
@@ -109,31 +112,41 @@ static void answer_all(struct flight *f, struct hot_page *hot, struct reply_cach
             cache.origin = REPLY_COLLAPSED;
         request_free(r);
     }
+    flight_end(f);
+}
+
+/* While it waited another worker may have rendered the page. True: all is done. */
+static bool is_there_by_now(struct flight *f)
+{
+    struct hot_page *hot = NULL;
+    enum reply_origin origin;
+    enum found found = lookup(f->all->http, &f->key, &hot, &origin);
+
+    if (found == FOUND_FRESH || found == FOUND_VARY)
+        flight_disclaim(f, CLAIM_STORED);
+    if (found == FOUND_FRESH)
+        flight_answer(f, hot, answer_hit(&hot->page, origin, f->all->http->now_ms));
+    else if (found == FOUND_VARY)
+        flight_scatter(f, &hot->page);
+    hot_release(hot);
+    return found == FOUND_FRESH || found == FOUND_VARY;
 }
 
 bool flight_begin(struct render_job *job)
 {
     struct flight *f = (struct flight *)job;
-    struct requests *all = f->all;
-    struct hot_page *hot = NULL;
-    enum reply_origin origin;
 
-    http_wake(all->http);
+    http_wake(f->all->http);
     drop_those_who_left(f);
-    if (!is_wanted(f)) {
+    if (!flight_is_wanted(f)) {
         flight_end(f);
         return false;
     }
-    /* While it waited another worker may have rendered the page. */
-    if (f->kind == FLIGHT_SHARED && lookup(all->http, &f->key, &hot, &origin) == FOUND_FRESH) {
-        flight_unlist(f);
-        answer_all(f, hot, answer_hit(&hot->page, origin, all->http->now_ms));
-        hot_release(hot);
-        flight_end(f);
+    f->epoch = purge_epoch(f->all->worker->purge);
+    if (!flight_claim(f)) /* before the look: the last owner has stored before it let go */
         return false;
-    }
-    hot_release(hot);
-    f->epoch = purge_epoch(all->worker->purge);
+    if (f->kind == FLIGHT_SHARED && is_there_by_now(f))
+        return false;
     f->begun = true;
     return true;
 }
@@ -209,8 +222,8 @@ static struct hot_page *build_page(const struct flight *f, const struct key *key
     return hot;
 }
 
-/* True: it stands in a cache now. */
-static bool store(const struct flight *f, struct hot_page *hot)
+/* True: it stands in a cache now. Those who wait in other workers are told where they find it. */
+static bool store(struct flight *f, struct hot_page *hot)
 {
     struct worker *w = f->all->worker;
     int error = cold_put(w->cold, &hot->page);
@@ -219,14 +232,16 @@ static bool store(const struct flight *f, struct hot_page *hot)
         stats_add(&w->stats->cold_stored, 1);
     else if (error == -EAGAIN)
         stats_add(&w->stats->cold_refused, 1);
-    else
+    flight_disclaim(f, error == 0         ? CLAIM_STORED
+                       : error == -ESTALE ? CLAIM_LOST /* purged meanwhile */
+                                          : CLAIM_PRIVATE);
+    if (error && error != -EAGAIN)
         return false; /* too large for any cache, or purged meanwhile */
     hot_put(f->all->http->hot, hot);
     return true;
 }
 
-/* The page is for the first request alone: the others render each their own. */
-static void part_ways(struct flight *f)
+void flight_part_ways(struct flight *f)
 {
     struct requests *all = f->all;
     struct flight_plan plan = {.kind = FLIGHT_ALONE, .policy = f->policy, .key = f->key};
@@ -277,21 +292,22 @@ static void flight_land(struct flight *f, const struct js_result *result)
     }
     flight_unlist(f);
     if (verdict.store) {
+        if (verdict.vary.count > 0)
+            flight_put_record(f, &verdict.vary); /* before others look for the page */
         cache.stored = store(f, hot);
         cache.ttl_s = answer_ttl_s(&hot->page, all->http->now_ms);
         if (verdict.vary.count > 0) {
-            flight_put_record(f, &verdict.vary);
             flight_regroup(f, &verdict.vary, &hot->page);
         }
     } else {
         if (f->key.bytes > 0 && may_mark)
             flight_mark(all, f->key.hash);
-        part_ways(f);
+        flight_disclaim(f, may_mark ? CLAIM_PRIVATE : CLAIM_LOST);
+        flight_part_ways(f);
     }
     cache.detail = f->kind == FLIGHT_BYPASS ? "" : verdict.detail;
-    answer_all(f, hot, cache);
+    flight_answer(f, hot, cache);
     hot_release(hot);
-    flight_end(f);
 }
 
 void flight_done(struct render_job *job, enum render_end end, const struct js_result *result)

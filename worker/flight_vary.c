@@ -129,3 +129,22 @@ void flight_regroup(struct flight *f, const struct vary *vary, const struct page
             request_free(r);
     }
 }
+
+void flight_scatter(struct flight *f, const struct page *record)
+{
+    struct vary vary;
+    bool known = vary_from_record(&vary, record);
+    struct request *r;
+
+    if (!known)
+        vary_init(&vary); /* foreign bytes: each renders under the primary key */
+    flight_unlist(f);
+    while ((r = TAILQ_FIRST(&f->requests))) {
+        TAILQ_REMOVE(&f->requests, r, link);
+        if (r->conn)
+            send_on(f, r, &vary);
+        else
+            request_free(r);
+    }
+    flight_end(f);
+}

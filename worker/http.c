@@ -191,6 +191,7 @@ static void on_tick(evutil_socket_t fd, short events, void *arg)
     expire(http, &http->body);
     expire(http, &http->send);
     expire(http, &http->linger);
+    flights_check(http->requests);
     access_flush();
     hot_figures(http->hot, &figures);
     stats_set(&http->worker->stats->hot_bytes, figures.bytes);

@@ -117,6 +117,17 @@ int renderer_submit(struct renderer *renderer, struct render_job *job)
     return 0;
 }
 
+int renderer_requeue(struct renderer *renderer, struct render_job *job)
+{
+    if (renderer->waiting_max == 0)
+        return -EBUSY;
+    job->queued = true;
+    TAILQ_INSERT_HEAD(&renderer->waiting, job, link);
+    renderer->waiting_count++;
+    stats_set(&renderer->worker->stats->render_queue, renderer->waiting_count);
+    return 0;
+}
+
 bool renderer_withdraw(struct renderer *renderer, struct render_job *job)
 {
     if (!job->queued)

@@ -52,6 +52,10 @@ void renderer_free(struct renderer *renderer);
 /* Queue a job. 0 / -EBUSY: the queue (render.queue) is full: shed it. */
 int renderer_submit(struct renderer *renderer, struct render_job *job);
 
+/* Queue a job that has waited elsewhere since its `begin` said no: before all others, for its turn has
+ * been, and whatever the bound. 0 / -EBUSY: the worker leaves. */
+int renderer_requeue(struct renderer *renderer, struct render_job *job);
+
 /* Take a job that has not started out of the queue; false when it has started (it then ends with
  * `done` all the same). */
 bool renderer_withdraw(struct renderer *renderer, struct render_job *job);

@@ -33,6 +33,9 @@ struct request_ask {
 void request_render(struct conn *conn, const struct http_parse *outer,
                     const struct http_parse *head, const struct request_ask *ask);
 
+/* Now and then: who has waited for another worker in vain is told so. flight_wait.c */
+void flights_check(struct requests *requests);
+
 /* The connection of a waiting request is being closed. */
 void request_forget(struct request *request);
 

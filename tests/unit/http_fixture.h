@@ -7,6 +7,7 @@
 #ifndef SSRD_TESTS_UNIT_HTTP_FIXTURE_H
 #define SSRD_TESTS_UNIT_HTTP_FIXTURE_H
 
+#include "shm/claim.h"
 #include "shm/cold.h"
 #include "shm/log.h"
 #include "shm/peers.h"
@@ -26,6 +27,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <cmocka.h>
@@ -48,6 +50,14 @@ int renderer_submit(struct renderer *r, struct render_job *job)
     job->queued = true;
     job->queued_ns = mono_ns();
     TAILQ_INSERT_TAIL(&r->queue, job, link);
+    r->queued++;
+    return 0;
+}
+
+int renderer_requeue(struct renderer *r, struct render_job *job)
+{
+    job->queued = true;
+    TAILQ_INSERT_HEAD(&r->queue, job, link);
     r->queued++;
     return 0;
 }
@@ -75,6 +85,8 @@ struct fixture {
     struct region *region;
     struct worker worker;
     struct renderer renderer;
+    int bell[2];
+    uint32_t other_row;      /* of another worker, who does what the test says */
     struct js_result result; /* what the next render gives; body: "render N url" */
     char body[256];
     const char *large; /* instead of "render N url", when set */
@@ -101,13 +113,17 @@ static inline int setup(void **state)
     f->config.policy.ttl_ms = CONFIG_TTL_AUTO;
     f->config.policy.bypass_headers = (struct str_list){bypass_names, 1};
     if (region_create(&(struct region_sizes){4 * MIB, 256 * KIB}, &f->region) != 0 ||
-        peer_claim(f->region, 1, 0, -1, &row) != 0)
+        peer_claim(f->region, 1, 0, -1, &row) != 0 ||
+        peer_claim(f->region, 1, 1, -1, &f->other_row) != 0)
         return -1;
+    f->bell[0] = eventfd(0, EFD_NONBLOCK);
+    f->bell[1] = eventfd(0, EFD_NONBLOCK);
     f->heritage = (struct heritage){.config = &f->config,
                                     .region = f->region,
                                     .edition = 1,
                                     .generation = 1,
-                                    .worker_count = 1};
+                                    .worker_count = 1,
+                                    .bells = {f->bell, 2, 1}};
     f->worker = (struct worker){.heritage = &f->heritage,
                                 .config = &f->config,
                                 .row = row,
@@ -136,6 +152,8 @@ static inline int teardown(void **state)
     cold_close(f->worker.cold);
     event_base_free(f->worker.base);
     region_close(f->region);
+    (void)close(f->bell[0]);
+    (void)close(f->bell[1]);
     free(f);
     return 0;
 }
