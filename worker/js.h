@@ -190,6 +190,10 @@ void js_set_tick(struct js *js, void (*tick)(void *arg), void *arg);
  * nothing where no JavaScript runs. */
 void js_request_tick(struct js *js);
 
+/* Called when V8 is about to end the process for lack of memory, on the thread that met it, in the
+ * midst of V8: nothing of this header may be called, and it may take its time. arg: kept. */
+void js_set_fatal(struct js *js, void (*fatal)(void *arg), void *arg);
+
 /* Fork: before() in the zygote right before fork(2) (GC, MADV_DOFORK on V8's mappings:
  * 0 or negative errno), after() first thing in the child (new random seeds). */
 int js_before_fork(struct js *js);

@@ -111,6 +111,8 @@ static void last_words(const char *location, JS_V8_OOM_PARAMETER)
 
     if (js && js->options.console)
         js->options.console(js->options.arg, JS_CONSOLE_ERROR, text, (size_t)bytes);
+    if (js && js->fatal)
+        js->fatal(js->fatal_arg);
     abort();
 }
 
@@ -313,6 +315,12 @@ void js_set_tick(struct js *js, void (*tick)(void *arg), void *arg)
 {
     js->tick = tick;
     js->tick_arg = arg;
+}
+
+void js_set_fatal(struct js *js, void (*fatal)(void *arg), void *arg)
+{
+    js->fatal = fatal;
+    js->fatal_arg = arg;
 }
 
 void js_request_tick(struct js *js)

@@ -115,6 +115,8 @@ struct js {
     std::atomic<uint64_t> shot{
         0}; /* the entry that js_terminate() has last asked V8 to interrupt */
     uint64_t entries = 0;
+    void (*fatal)(void *arg) = nullptr;
+    void *fatal_arg = nullptr;
     void (*tick)(void *arg) = nullptr;
     void *tick_arg = nullptr;
     std::atomic<bool> tick_asked{false}; /* an interrupt for it waits in V8's queue */

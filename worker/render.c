@@ -2,13 +2,13 @@
 /*
  * render.c - see render.h. One render is open at a time: it runs to its end in one call, or its
  * promise stays open, and then its timers and its deadline are what wakes the loop. While its
- * JavaScript runs, ticks turn the loop.
+ * JavaScript runs, others turn the loop (lane.h).
  */
 #include "worker/render.h"
 
 #include "shm/peers.h"
 #include "shm/stats.h"
-#include "worker/tick.h"
+#include "worker/lane.h"
 #include "worker/watchdog.h"
 #include "worker/worker.h"
 
@@ -24,7 +24,7 @@ struct renderer {
     struct render_job_list waiting;
     size_t waiting_count;
     size_t waiting_max;
-    uint64_t tick_ns;
+    struct lane *lane;
     struct render_job *open; /* started, not done */
     bool due;                /* wake fired */
 };
@@ -43,15 +43,6 @@ static void on_wake(evutil_socket_t fd, short events, void *arg)
     r->due = true; /* the work is done between turns, by renderer_turn() */
 }
 
-/* From the midst of JavaScript: the loop's callbacks may queue and join renders, not run them. */
-static void on_tick(void *arg)
-{
-    struct renderer *r = arg;
-    uint64_t pause_ns = tick_turn(r->worker, r->tick_ns);
-
-    watchdog_tick_at(r->watchdog, mono_ns() + pause_ns);
-}
-
 int renderer_new(struct worker *worker, struct renderer **ret_renderer)
 {
     struct renderer *r = calloc(1, sizeof *r);
@@ -68,8 +59,9 @@ int renderer_new(struct worker *worker, struct renderer **ret_renderer)
     error = watchdog_start(worker->js, &r->watchdog);
     if (error)
         goto fail;
-    r->tick_ns = worker->config->render.tick_us * UINT64_C(1000);
-    js_set_tick(worker->js, on_tick, r);
+    error = lane_new(worker, r->watchdog, &r->lane);
+    if (error)
+        goto fail;
     *ret_renderer = r;
     return 0;
 fail:
@@ -101,6 +93,7 @@ void renderer_free(struct renderer *renderer)
     if (renderer->wake)
         event_free(renderer->wake);
     watchdog_stop(renderer->watchdog);
+    lane_free(renderer->lane);
     free(renderer);
 }
 
@@ -146,13 +139,14 @@ static void enter(struct renderer *r, const struct render_job *job, uint64_t now
                           memory_order_relaxed);
     /* release: the master that reads the stamp (acquire) sees its limit */
     atomic_store_explicit(&peer->render_start_ns, job->start_ns, memory_order_release);
-    watchdog_tick_at(r->watchdog, now_ns + r->tick_ns);
+    lane_lend(r->lane, now_ns, UINT64_MAX);
     watchdog_arm(r->watchdog, deadline_ns(job));
 }
 
 static void leave(struct renderer *r)
 {
     watchdog_disarm(r->watchdog);
+    (void)lane_take(r->lane);
     atomic_store_explicit(&r->worker->peer->render_start_ns, 0, memory_order_relaxed);
 }
 
@@ -179,6 +173,7 @@ static void on_done(void *arg, const struct js_result *result)
 {
     struct renderer *r = arg;
     struct render_job *job = r->open;
+    bool lent = lane_take(r->lane); /* not when nothing ran: a cancel */
 
     r->open = NULL;
     job->render_ns = mono_ns() - job->start_ns;
@@ -186,6 +181,8 @@ static void on_done(void *arg, const struct js_result *result)
     (void)event_del(r->wake);
     r->due = false;
     job->done(job, RENDER_DONE, result);
+    if (lent)
+        lane_lend_again(r->lane); /* V8's own tasks follow */
 }
 
 /* The promise is open: be woken for its next timer or its deadline. May end it, and so call done. */

@@ -38,12 +38,17 @@
 #define NEVER UINT64_MAX
 #define AGAIN_NS UINT64_C(10000000)
 #define TICK_AGAIN_NS UINT64_C(1000000)
+#define RELIEF_AFTER 3u /* asks in vain */
 
 struct watchdog {
     struct js *js;
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t wake;
+    uint64_t (*relief)(void *arg);
+    void *relief_arg;
+    uint64_t asked_for_ns;        /* what the thread itself has put into tick_at */
+    unsigned in_vain;             /* asks since the owner named a moment */
     bool leaving;                 /* under the mutex */
     _Atomic uint64_t deadline_ns; /* IDLE, FIRING or a deadline */
     _Atomic uint64_t tick_at_ns;  /* counts while a deadline is set */
@@ -71,12 +76,18 @@ static void fire(struct watchdog *w, uint64_t deadline_ns)
                           memory_order_release); /* pairs disarm's loop */
 }
 
-static void ask(struct watchdog *w, uint64_t tick_at_ns, uint64_t now_ns)
+static void ask(struct watchdog *w, uint64_t tick_at_ns)
 {
+    uint64_t pause_ns = 0;
+
+    w->in_vain = tick_at_ns == w->asked_for_ns ? w->in_vain + 1 : 0;
+    js_request_tick(w->js);
+    if (w->relief && w->in_vain >= RELIEF_AFTER)
+        pause_ns = w->relief(w->relief_arg);
+    w->asked_for_ns = mono_ns() + (pause_ns > TICK_AGAIN_NS / 4 ? pause_ns : TICK_AGAIN_NS);
     /* relaxed: the word carries nothing but itself */
-    if (atomic_compare_exchange_strong_explicit(&w->tick_at_ns, &tick_at_ns, now_ns + TICK_AGAIN_NS,
-                                                memory_order_relaxed, memory_order_relaxed))
-        js_request_tick(w->js);
+    (void)atomic_compare_exchange_strong_explicit(&w->tick_at_ns, &tick_at_ns, w->asked_for_ns,
+                                                  memory_order_relaxed, memory_order_relaxed);
 }
 
 /* Do what is due; false: nothing is. */
@@ -87,7 +98,7 @@ static bool act(struct watchdog *w, uint64_t deadline_ns, uint64_t tick_at_ns)
     if (now_ns >= deadline_ns)
         fire(w, deadline_ns);
     else if (now_ns >= tick_at_ns)
-        ask(w, tick_at_ns, now_ns);
+        ask(w, tick_at_ns);
     else
         return false;
     return true;
@@ -193,6 +204,12 @@ void watchdog_arm(struct watchdog *watchdog, uint64_t deadline_ns)
     if (atomic_load_explicit(&watchdog->wake_at_ns, memory_order_seq_cst) >
         earlier(deadline_ns, tick_ns)) /* A2 */
         wake(watchdog);                /* A3 */
+}
+
+void watchdog_set_relief(struct watchdog *watchdog, uint64_t (*relief)(void *arg), void *arg)
+{
+    watchdog->relief_arg = arg; /* the store of watchdog_arm() hands them over */
+    watchdog->relief = relief;
 }
 
 void watchdog_tick_at(struct watchdog *watchdog, uint64_t at_ns)

@@ -2,7 +2,7 @@
 /*
  * watchdog.h - the thread that ends JavaScript at its deadline, and until then asks it for ticks.
  * The only thread of a worker besides its main one; it touches the isolate through js_terminate()
- * and js_request_tick() alone.
+ * and js_request_tick() alone. Where the JavaScript takes no ticks it does their work (lane.h).
  *
  * It costs a render three atomic stores: while renders come and go the thread sleeps until the
  * earliest moment it has seen and then looks again; it is woken only for a moment earlier than
@@ -31,6 +31,14 @@ void watchdog_arm(struct watchdog *watchdog, uint64_t deadline_ns);
  * the tick for the one after it.
  */
 void watchdog_tick_at(struct watchdog *watchdog, uint64_t at_ns);
+
+/*
+ * What is done in a tick's stead when the JavaScript has taken none for three milliseconds:
+ * relief(arg), on the watchdog's thread, again and again until a tick is taken or JavaScript has
+ * returned. It returns how long (ns) until it is called next, and must not call this header.
+ * Before the first watchdog_arm(). arg: kept.
+ */
+void watchdog_set_relief(struct watchdog *watchdog, uint64_t (*relief)(void *arg), void *arg);
 
 /* JavaScript has returned. After this no js_terminate() of this deadline comes any more. */
 void watchdog_disarm(struct watchdog *watchdog);

@@ -92,6 +92,10 @@ static void begin_drain(struct life *life)
 static void leave(struct life *life)
 {
     life->leaving = true;
+    if (life->worker.relieved) { /* what does not take ticks can't be ended either */
+        access_close();
+        _exit(EXIT_SUCCESS);
+    }
     if (life->worker.ticking)
         js_terminate(life->worker.js);
 }
@@ -154,8 +158,10 @@ static void on_second(evutil_socket_t fd, short events, void *arg)
     (void)fd;
     (void)events;
     atomic_store_explicit(&w->peer->heartbeat_ms, now_ms, memory_order_relaxed);
-    js_heap(w->js, &heap);
-    stats_set(&w->stats->heap_bytes, heap.used_bytes);
+    if (!w->relieved) {
+        js_heap(w->js, &heap);
+        stats_set(&w->stats->heap_bytes, heap.used_bytes);
+    }
     if (life->orphan_until_ms > 0 && now_ms >= life->orphan_until_ms)
         begin_drain(life);
     if (life->drain_until_ms > 0 && now_ms >= life->drain_until_ms) {

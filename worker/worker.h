@@ -9,11 +9,11 @@
 
 #include "shm/base.h"
 #include "shm/heritage.h"
+#include "worker/js.h"
 
 struct cold;
 struct event_base;
 struct http;
-struct js;
 struct peer;
 struct purge;
 struct renderer;
@@ -29,9 +29,13 @@ struct worker {
     struct http *http;
     struct cold *cold;
     struct purge *purge;
-    struct stats *stats;    /* its own row */
-    struct peer *peer;      /* its own row */
-    bool draining;          /* takes no new connections; answers with Connection: close */
+    struct stats *stats; /* its own row */
+    struct peer *peer;   /* its own row */
+    bool draining;       /* takes no new connections; answers with Connection: close */
+    bool relieved;       /* the watchdog's thread turns the loop: not even js_heap() may be asked */
+    /* The worker is lost: see to those who wait and end the process. With the lane, on the
+     * watchdog's thread; NULL: nothing is done. outcome: why, JS_TIMEOUT or JS_OOM. */
+    void (*will)(struct worker *worker, enum js_outcome outcome);
     bool ticking;           /* JavaScript is on the stack below the loop: tick.h */
     uint64_t tick_until_ns; /* mono: such a turn ends with the callback that begins after it */
     uint64_t callbacks;     /* of the loop, so far */

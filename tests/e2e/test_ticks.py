@@ -21,6 +21,7 @@ const kinds = {
   microtasks() { const f = () => Promise.resolve().then(f); return f(); },
   wasm() { new WebAssembly.Instance(new WebAssembly.Module(wasm)).exports.f(); },
   async timer() { await new Promise((go) => setTimeout(go, 1)); for (;;) {} },
+  builtin() { return String('a'.repeat(1 << 22).lastIndexOf('a'.repeat(1 << 21) + 'b')); },
   result() { return {get status() { for (;;) {} }}; },
 };
 globalThis.renderPage = (url) => {
@@ -45,7 +46,7 @@ def is_unanswered(client):
     return not select.select([client.socket], [], [], 0)[0]
 
 
-@pytest.mark.parametrize("kind", ["loop", "regexp", "replace", "sort", "microtasks", "wasm", "timer", "result"])
+@pytest.mark.parametrize("kind", ["loop", "regexp", "replace", "sort", "microtasks", "wasm", "timer", "result", "builtin"])
 def test_hits_are_answered_while_a_render_runs(ssrd, kind):
     server = ssrd(SPIN, FOR_EVER)
     before = server.get("/hot")
@@ -61,9 +62,10 @@ def test_hits_are_answered_while_a_render_runs(ssrd, kind):
 
 
 @pytest.mark.parametrize("start", ["warm", "cold"])
-def test_admin_is_answered_while_a_render_runs(ssrd, start):
+@pytest.mark.parametrize("kind", ["loop", "builtin"])
+def test_admin_is_answered_while_a_render_runs(ssrd, start, kind):
     server = ssrd(SPIN, {**FOR_EVER, "start": start})
-    with spin(server) as waiting:
+    with spin(server, "/spin/" + kind) as waiting:
         assert server.admin("/healthz").status == 200
         assert server.admin("/readyz").status == 200
         assert server.status()["workers"][0]["state"] == "serving"
@@ -130,10 +132,11 @@ def test_slow_and_broken_requests_have_their_answers_while_a_render_runs(ssrd):
         assert is_unanswered(waiting)
 
 
-def test_a_reload_while_a_render_runs(ssrd):
+@pytest.mark.parametrize("kind", ["loop", "builtin"])
+def test_a_reload_while_a_render_runs(ssrd, kind):
     server = ssrd(SPIN, {**FOR_EVER, "shutdown_timeout": "1s"})
     server.get("/hot")
-    with spin(server) as waiting, server.connect() as client:
+    with spin(server, "/spin/" + kind) as waiting, server.connect() as client:
         assert client.get("/hot")["connection"] in (None, "keep-alive")
         server.ctl("reload")
         assert server.status()["generation"] == 2
@@ -145,9 +148,10 @@ def test_a_reload_while_a_render_runs(ssrd):
     harness.until(lambda: len(server.status()["workers"]) == 1, "the end of the old generation")
 
 
-def test_a_stop_waits_for_the_running_render_and_no_longer_than_shutdown_timeout(ssrd):
+@pytest.mark.parametrize("kind", ["loop", "builtin"])
+def test_a_stop_waits_for_the_running_render_and_no_longer_than_shutdown_timeout(ssrd, kind):
     server = ssrd(SPIN, {**FOR_EVER, "shutdown_timeout": "1s"})
-    with spin(server):
+    with spin(server, "/spin/" + kind):
         assert server.stop() == 0
     assert server.leftovers() == []
 
@@ -160,9 +164,10 @@ def test_a_stop_lets_the_running_render_answer(ssrd):
         assert server.wait() == 0
 
 
-def test_quit_does_not_wait_for_a_render(ssrd):
+@pytest.mark.parametrize("kind", ["loop", "builtin"])
+def test_quit_does_not_wait_for_a_render(ssrd, kind):
     server = ssrd(SPIN, FOR_EVER)
-    with spin(server):
+    with spin(server, "/spin/" + kind):
         server.signal(signal.SIGQUIT)
         assert server.wait() == 0
     harness.until(lambda: server.leftovers() == [], "the end of all processes")

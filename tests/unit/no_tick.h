@@ -14,4 +14,12 @@ void js_set_tick(struct js *js, void (*tick)(void *arg), void *arg)
 {
 }
 
+void watchdog_set_relief(struct watchdog *watchdog, uint64_t (*relief)(void *arg), void *arg)
+{
+}
+
+void js_set_fatal(struct js *js, void (*fatal)(void *arg), void *arg)
+{
+}
+
 #endif

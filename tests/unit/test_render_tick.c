@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_render_tick.c - what worker/render.c does with ticks: a JavaScript of the test's own has two
- * of them in each render.
+ * test_render_tick.c - who turns the loop while worker/render.c has JavaScript running (lane.h): the
+ * test's own JavaScript takes two ticks in each render, or is relieved by another thread.
  */
 #include "worker/render.h"
 
@@ -11,6 +11,7 @@
 #include "worker/worker.h"
 
 #include <event2/event.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -24,12 +25,17 @@
 struct js {
     void (*tick)(void *arg);
     void *tick_arg;
+    void (*fatal)(void *arg);
+    void *fatal_arg;
+    void (*instead)(void); /* of the two ticks */
 };
 
 struct watchdog {
     bool armed;
     uint64_t first_tick_ns; /* asked for before the JavaScript began */
     uint64_t tick_at_ns;    /* asked for last */
+    uint64_t (*relief)(void *arg);
+    void *relief_arg;
 };
 
 static struct watchdog the_watchdog;
@@ -71,12 +77,26 @@ int js_render(struct js *js, const struct js_request *request, js_done *done, vo
 {
     struct js_result result = {.outcome = JS_OK, .status = 200};
 
-    for (int i = 0; i < 2; i++) {
+    if (js->instead)
+        js->instead();
+    for (int i = 0; i < 2 && !js->instead; i++) {
         assert_true(the_watchdog.armed);
         js->tick(js->tick_arg);
     }
     done(arg, &result);
     return 0;
+}
+
+void js_set_fatal(struct js *js, void (*fatal)(void *arg), void *arg)
+{
+    js->fatal = fatal;
+    js->fatal_arg = arg;
+}
+
+void watchdog_set_relief(struct watchdog *watchdog, uint64_t (*relief)(void *arg), void *arg)
+{
+    watchdog->relief = relief;
+    watchdog->relief_arg = arg;
 }
 
 uint64_t js_next_timer_ms(const struct js *js)
@@ -197,12 +217,94 @@ static void after_a_tick_with_nothing_to_do_the_next_is_a_tick_away(void **state
     assert_true(the_watchdog.tick_at_ns <= mono_ns() + TICK_NS);
 }
 
+/* ---- relief ---- */
+
+static pthread_t turned_by;
+static bool tick_failed;
+
+static void note_thread(evutil_socket_t fd, short events, void *arg)
+{
+    struct fixture *f = arg;
+
+    turned_by = pthread_self();
+    tick_failed = !f->worker.relieved || !f->worker.ticking;
+}
+
+static void *relieve(void *arg)
+{
+    (void)arg;
+    while (the_watchdog.relief(the_watchdog.relief_arg) == 0)
+        continue; /* the main thread has the lane */
+    return NULL;
+}
+
+static void is_relieved(void)
+{
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, relieve, NULL), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+static void a_relief_turns_the_loop_on_its_own_thread(void **state)
+{
+    struct fixture *f = *state;
+    struct event *ready = event_new(f->worker.base, -1, 0, note_thread, f);
+
+    turned_by = pthread_self();
+    tick_failed = true;
+    event_active(ready, EV_TIMEOUT, 0);
+    f->js.instead = is_relieved;
+    assert_int_equal(renderer_submit(f->worker.renderer, &f->job[0]), 0);
+    renderer_turn(f->worker.renderer);
+    assert_false(pthread_equal(turned_by, pthread_self()));
+    assert_false(tick_failed);
+    assert_false(f->worker.relieved);
+    assert_string_equal(f->ended, "a");
+    event_free(ready);
+}
+
+static uint64_t relief_in_c;
+
+static void *relieve_once(void *arg)
+{
+    (void)arg;
+    relief_in_c = the_watchdog.relief(the_watchdog.relief_arg);
+    return NULL;
+}
+
+static void relieve_in_vain(evutil_socket_t fd, short events, void *arg)
+{
+    pthread_t thread;
+
+    (void)arg;
+    relief_in_c = 1;
+    assert_int_equal(pthread_create(&thread, NULL, relieve_once, NULL), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+static void while_the_main_thread_is_in_c_nobody_relieves_it(void **state)
+{
+    struct fixture *f = *state;
+    struct event *ready = event_new(f->worker.base, -1, 0, relieve_in_vain, f);
+
+    relieve_in_vain(-1, 0, NULL); /* between turns */
+    assert_int_equal(relief_in_c, 0);
+    event_active(ready, EV_TIMEOUT, 0);
+    assert_int_equal(renderer_submit(f->worker.renderer, &f->job[0]), 0);
+    renderer_turn(f->worker.renderer); /* in a tick */
+    assert_int_equal(relief_in_c, 0);
+    event_free(ready);
+}
+
 int main(void)
 {
 #define WITH_RENDERER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         WITH_RENDERER(a_tick_turns_the_loop_and_what_it_queues_comes_after),
         WITH_RENDERER(the_first_tick_is_due_a_tick_after_the_javascript_began),
+        WITH_RENDERER(a_relief_turns_the_loop_on_its_own_thread),
+        WITH_RENDERER(while_the_main_thread_is_in_c_nobody_relieves_it),
         WITH_RENDERER(after_a_tick_with_nothing_to_do_the_next_is_a_tick_away),
     };
 

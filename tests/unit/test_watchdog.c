@@ -462,6 +462,50 @@ static void without_a_render_no_tick_is_asked_for(void **state)
     assert_in_range(ticks(&f->js), asked, asked + 1);
 }
 
+static uint64_t note_relief(void *arg)
+{
+    struct fixture *f = arg;
+    unsigned number;
+
+    (void)pthread_mutex_lock(&f->js.mutex);
+    number = ++f->js.shots;
+    (void)pthread_cond_signal(&f->js.shot);
+    (void)pthread_mutex_unlock(&f->js.mutex);
+    return number % 2 ? 0 : MS_NS;
+}
+
+static void javascript_that_takes_no_tick_is_relieved_until_it_returns(void **state)
+{
+    struct fixture *f = *state;
+    unsigned reliefs;
+
+    watchdog_set_relief(f->watchdog, note_relief, f);
+    watchdog_tick_at(f->watchdog, PAST_NS);
+    watchdog_arm(f->watchdog, mono_ns() + HOUR_NS);
+    wait_for_shot(&f->js, 5);
+    assert_true(ticks(&f->js) > 5); /* and asked all the while */
+    watchdog_disarm(f->watchdog);
+    reliefs = shots(&f->js);
+    watchdog_arm(f->watchdog, mono_ns() + HOUR_NS);
+    watchdog_disarm(f->watchdog);
+    assert_in_range(shots(&f->js), reliefs, reliefs + 1); /* one was under way */
+}
+
+static void javascript_that_takes_its_ticks_is_not_relieved(void **state)
+{
+    struct fixture *f = *state;
+
+    watchdog_set_relief(f->watchdog, note_relief, f);
+    watchdog_tick_at(f->watchdog, PAST_NS);
+    watchdog_arm(f->watchdog, mono_ns() + HOUR_NS);
+    for (unsigned i = 1; i <= 100; i++) {
+        wait_for_tick(&f->js, i);
+        watchdog_tick_at(f->watchdog, mono_ns());
+    }
+    watchdog_disarm(f->watchdog);
+    assert_in_range(shots(&f->js), 0, 20); /* the machine was busy: we came late */
+}
+
 static unsigned long switches_of(pid_t thread)
 {
     char path[64], line[128];
@@ -524,6 +568,8 @@ int main(void)
         WITH_WATCHDOG(an_entry_with_the_deadline_of_the_last_one_has_its_own_tick),
         WITH_WATCHDOG(a_deadline_comes_before_ticks),
         WITH_WATCHDOG(without_a_render_no_tick_is_asked_for),
+        WITH_WATCHDOG(javascript_that_takes_no_tick_is_relieved_until_it_returns),
+        WITH_WATCHDOG(javascript_that_takes_its_ticks_is_not_relieved),
         WITH_WATCHDOG(while_nothing_renders_the_thread_does_not_run),
     };
 
