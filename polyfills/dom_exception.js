@@ -25,14 +25,16 @@
     }
     Object.setPrototypeOf(DOMException.prototype, Error.prototype);
     native.tag(DOMException, 'DOMException');
-    for (const [name, code] of Object.entries(codes)) {
-        // IndexSizeError -> INDEX_SIZE_ERR
-        const constant = name.replace('URL', 'Url').replace(/Error$/, 'Err')
-            .replace(/(?<=.)(?=[A-Z])/g, '_').toUpperCase();
-        const value = { value: code, enumerable: true };
-        Object.defineProperty(DOMException, constant, value);
-        Object.defineProperty(DOMException.prototype, constant, value);
-    }
+    const constants = ['INDEX_SIZE', 'DOMSTRING_SIZE', 'HIERARCHY_REQUEST', 'WRONG_DOCUMENT', 'INVALID_CHARACTER',
+        'NO_DATA_ALLOWED', 'NO_MODIFICATION_ALLOWED', 'NOT_FOUND', 'NOT_SUPPORTED', 'INUSE_ATTRIBUTE',
+        'INVALID_STATE', 'SYNTAX', 'INVALID_MODIFICATION', 'NAMESPACE', 'INVALID_ACCESS', 'VALIDATION',
+        'TYPE_MISMATCH', 'SECURITY', 'NETWORK', 'ABORT', 'URL_MISMATCH', 'QUOTA_EXCEEDED', 'TIMEOUT',
+        'INVALID_NODE_TYPE', 'DATA_CLONE'];
+    constants.forEach((name, i) => {
+        const value = { value: i + 1, enumerable: true };
+        Object.defineProperty(DOMException, name + '_ERR', value);
+        Object.defineProperty(DOMException.prototype, name + '_ERR', value);
+    });
     native.define('DOMException', DOMException);
     native.dataCloneError = (message) => new DOMException(message, 'DataCloneError');
 }

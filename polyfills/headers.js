@@ -10,13 +10,24 @@
     const { requestHeader, requestHeaders } = native;
     const { bytes, need, pairs, iterable } = native.idl;
 
+    // Few names are ever used; bounded, since pages may take names from requests.
+    const known = new Map();
     const cleanName = (name) => {
+        const seen = known.get(name);
+        if (seen !== undefined)
+            return seen;
         const text = bytes(name);
         if (!token.test(text))
             throw new TypeError('Invalid header name: ' + text);
-        return text.toLowerCase();
+        const lower = text.toLowerCase();
+        if (typeof name === 'string' && known.size < 256 && name.length < 64)
+            known.set(name, lower);
+        return lower;
     };
+    const clean = /^(?:[!-~\x80-\xff](?:[ -~\x80-\xff]*[!-~\x80-\xff])?)?$/;
     const cleanValue = (value) => {
+        if (typeof value === 'string' && clean.test(value))
+            return value;
         const text = bytes(value).replace(edges, '');
         if (unclean.test(text))
             throw new TypeError('Invalid header value');

@@ -32,10 +32,10 @@
     }
     function cleanUrl(input) {
         const text = usv(input);
-        const url = native.parseUrl === undefined ? { href: text } : native.parseUrl(text);
+        const url = native.parseUrl(text);
         if (url === null)
             throw new TypeError('Failed to parse URL from ' + text);
-        if (url.username || url.password)
+        if (url.username)
             throw new TypeError('A request\'s URL must not hold a user name or password');
         return url.href;
     }
@@ -51,7 +51,7 @@
             given.keepalive = Boolean(init.keepalive);
         if (init.referrer !== undefined) {
             const referrer = usv(init.referrer);
-            const url = referrer === '' || native.parseUrl === undefined ? { href: referrer } : native.parseUrl(referrer);
+            const url = referrer === '' ? { href: referrer } : native.parseUrl(referrer);
             if (url === null)
                 throw new TypeError('Failed to parse referrer ' + referrer);
             given.referrer = /^about:client$/i.test(url.href) ? 'about:client' : url.href;

@@ -48,8 +48,8 @@
             const text = usv(url);
             const code = toShort(status);
             // Section 5.5 wants an absolute URL; a path is taken as it is, since it means what a browser makes of it.
-            const parsed = native.parseUrl === undefined ? null : native.parseUrl(text);
-            if (parsed === null && native.parseUrl !== undefined && !/^[/.?#]/.test(text))
+            const parsed = native.parseUrl(text);
+            if (parsed === null && !/^[/.?#]/.test(text))
                 throw new TypeError('Failed to parse URL from ' + text);
             if (![301, 302, 303, 307, 308].includes(code))
                 throw new RangeError('Not the status of a redirect: ' + code);

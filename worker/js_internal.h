@@ -87,6 +87,7 @@ void js_native_set(js *js, v8::Local<v8::Object> native, const char *name,
 void js_natives_add(js *js, v8::Local<v8::Object> native, const js_native *list, size_t count);
 void js_natives_install(js *js, v8::Local<v8::Object> native);
 void js_lazy_install(js *js, v8::Local<v8::Object> native); /* js_lazy.cc */
+void js_url_install(js *js, v8::Local<v8::Object> native);  /* js_url.cc */
 void js_random_install(js *js, v8::Local<v8::Object> native);
 void js_random_seed(js *js); /* also the origin of performance.now() */
 void js_request_install(js *js, v8::Local<v8::Object> native);

@@ -298,4 +298,5 @@ void js_natives_install(js *js, v8::Local<v8::Object> native)
     js_natives_add(js, native, list, sizeof list / sizeof list[0]);
     js_random_install(js, native);
     js_lazy_install(js, native);
+    js_url_install(js, native);
 }
