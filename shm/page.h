@@ -20,6 +20,9 @@ enum page_encoding { PAGE_IDENTITY, PAGE_GZIP, PAGE_BR, PAGE_ZSTD, PAGE_ENCODING
 #define PAGE_ETAG_BYTES 20     /* a quoted strong ETag: "16 hex digits", 18 used */
 #define PAGE_TAGS_MAX 64
 #define PAGE_KEY_BYTES_MAX 16384
+/* The first byte of the keys of fragments (worker/fragment.h). A page's key begins with its host, in
+ * which no control character may stand, or with the slash of its path. */
+#define PAGE_KEY_FRAGMENT '\x01'
 
 struct page_variant {
     uint32_t head_offset; /* 0: this encoding is absent */
@@ -48,7 +51,8 @@ struct page {
     uint64_t checksum; /* XXH3 of all the rest, this struct included: set once, by page_build() */
     uint32_t render_us; /* what it cost */
     uint16_t
-        status; /* 0: no page but a record of what its variants are told apart by: worker/vary.h */
+        status; /* 0: no page but a record of what its variants are told apart by: worker/vary.h; 1: a
+                   fragment, worker/fragment.h */
     uint16_t tag_count;
     uint32_t key_offset;
     uint32_t key_bytes;

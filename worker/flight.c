@@ -290,6 +290,18 @@ void requests_free(struct requests *all)
     free(all);
 }
 
+uint64_t requests_oldest_epoch(const struct requests *all)
+{
+    uint64_t oldest = purge_epoch(all->worker->purge);
+    const struct flight *f;
+
+    for (size_t i = 0; i <= FLIGHT_BUCKETS; i++)
+        LIST_FOREACH(f, i < FLIGHT_BUCKETS ? &all->bucket[i] : &all->others, link)
+    if (f->begun && f->epoch < oldest)
+        oldest = f->epoch;
+    return oldest;
+}
+
 bool flight_is_marked(const struct requests *all, uint64_t hash)
 {
     const struct mark *m = &all->mark[hash % FLIGHT_MARKS];

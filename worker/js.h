@@ -194,6 +194,34 @@ void js_request_tick(struct js *js);
  * midst of V8: nothing of this header may be called, and it may take its time. arg: kept. */
 void js_set_fatal(struct js *js, void (*fatal)(void *arg), void *arg);
 
+/*
+ * Fragments: values that JavaScript keeps for itself by name, ssr.cache. The edge turns them into bytes and
+ * back; where they are kept is the owner's. Called on the owner's thread during JavaScript.
+ */
+enum js_fragment_kind {
+    JS_FRAGMENT_LATIN1, /* a string, a byte a unit */
+    JS_FRAGMENT_UTF16,  /* a string, two bytes a unit: any string, lone surrogates too */
+    JS_FRAGMENT_BYTES,  /* a Uint8Array */
+    JS_FRAGMENT_JSON_LATIN1,
+    JS_FRAGMENT_JSON_UTF16,
+    JS_FRAGMENT_KINDS,
+};
+struct js_fragment {
+    enum js_fragment_kind kind;
+    const void *data; /* from get: aligned to 8 bytes, valid until the next call of any of these */
+    size_t bytes;
+};
+struct js_fragments {
+    bool (*get)(void *arg, const char *key, size_t key_bytes, struct js_fragment *ret_fragment);
+    /* True: it is kept. name of a tag: its text. */
+    bool (*set)(void *arg, const char *key, size_t key_bytes, const struct js_fragment *fragment,
+                uint64_t ttl_ms, const struct js_header *tags, size_t tag_count);
+    bool (*remove)(void *arg, const char *key, size_t key_bytes); /* true: there was one */
+    void *arg;
+};
+/* kept; NULL, as at first: nothing is ever there, and nothing is kept. */
+void js_set_fragments(struct js *js, const struct js_fragments *fragments);
+
 /* Fork: before() in the zygote right before fork(2) (GC, MADV_DOFORK on V8's mappings:
  * 0 or negative errno), after() first thing in the child (new random seeds). */
 int js_before_fork(struct js *js);

@@ -75,6 +75,9 @@ struct js_bytes {
 };
 /* Of any view or buffer; {nullptr, 0} for other values. */
 js_bytes js_bytes_of(v8::Local<v8::Value> value);
+/* A Uint8Array of a copy; undefined when the memory can't be had: the polyfill then throws. */
+void js_return_bytes(const v8::FunctionCallbackInfo<v8::Value> &info, const void *data,
+                     size_t count);
 
 /* js_natives.cc, js_random.cc, js_request.cc, js_timers.cc: functions put on `native` for the
  * polyfills. */
@@ -86,8 +89,9 @@ void js_native_set(js *js, v8::Local<v8::Object> native, const char *name,
                    v8::Local<v8::Value> value);
 void js_natives_add(js *js, v8::Local<v8::Object> native, const js_native *list, size_t count);
 void js_natives_install(js *js, v8::Local<v8::Object> native);
-void js_lazy_install(js *js, v8::Local<v8::Object> native); /* js_lazy.cc */
-void js_url_install(js *js, v8::Local<v8::Object> native);  /* js_url.cc */
+void js_fragment_install(js *js, v8::Local<v8::Object> native); /* js_fragment.cc */
+void js_lazy_install(js *js, v8::Local<v8::Object> native);     /* js_lazy.cc */
+void js_url_install(js *js, v8::Local<v8::Object> native);      /* js_url.cc */
 void js_random_install(js *js, v8::Local<v8::Object> native);
 void js_random_seed(js *js); /* also the origin of performance.now() */
 void js_request_install(js *js, v8::Local<v8::Object> native);

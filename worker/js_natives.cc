@@ -24,8 +24,7 @@ js_bytes js_bytes_of(v8::Local<v8::Value> value)
     return {nullptr, 0};
 }
 
-/* undefined when the memory can't be had: the polyfill then throws. */
-static void return_bytes(Info &info, const void *data, size_t count)
+void js_return_bytes(Info &info, const void *data, size_t count)
 {
     v8::Isolate *isolate = info.GetIsolate();
     js *js = js_of(isolate);
@@ -79,7 +78,7 @@ static void utf8_encode(Info &info)
     if (!info[0]->IsString())
         return;
     size_t count = js_to_utf8(isolate, info[0].As<v8::String>(), &buffer);
-    return_bytes(info, buffer.data, count);
+    js_return_bytes(info, buffer.data, count);
 }
 
 /* (string, Uint8Array) -> bytes written + 2^32 * units read, as one number */
@@ -299,4 +298,5 @@ void js_natives_install(js *js, v8::Local<v8::Object> native)
     js_random_install(js, native);
     js_lazy_install(js, native);
     js_url_install(js, native);
+    js_fragment_install(js, native);
 }

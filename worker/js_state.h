@@ -125,6 +125,9 @@ struct js {
     bool out_of_memory = false;          /* this entry: heap limit */
     js_error *stood = nullptr;           /* where it was stopped; owned */
 
+    const js_fragments *fragments = nullptr;
+    Utf8Buffer fragment_key, fragment_data;
+
     Render render;
     Page page;
     Timers timers;

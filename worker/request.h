@@ -36,6 +36,9 @@ void request_render(struct conn *conn, const struct http_parse *outer,
 /* Now and then: who has waited for another worker in vain is told so. flight_wait.c */
 void flights_check(struct requests *requests);
 
+/* The purge epoch of the oldest render that is open, of now when none is. */
+uint64_t requests_oldest_epoch(const struct requests *requests);
+
 /* The connection of a waiting request is being closed. */
 void request_forget(struct request *request);
 

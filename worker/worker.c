@@ -17,6 +17,7 @@
 #include "shm/title.h"
 #include "worker/access.h"
 #include "worker/bundle_load.h"
+#include "worker/fragment.h"
 #include "worker/http.h"
 #include "worker/js.h"
 #include "worker/render.h"
@@ -247,6 +248,10 @@ static int set_up(struct life *life, struct js *js)
     error = http_new(w, &w->http);
     if (error)
         return error;
+    error = fragments_new(w, &w->fragments);
+    if (error)
+        return error;
+    js_set_fragments(w->js, fragments_js(w->fragments));
     error = watch_events(life);
     if (error)
         return error;
@@ -281,6 +286,9 @@ static void tear_down(struct life *life)
     struct event *events[] = {life->on_signal, life->lifeline, life->second};
 
     renderer_free(w->renderer); /* first: its jobs end with answers on connections of http */
+    if (w->js)
+        js_set_fragments(w->js, NULL);
+    fragments_free(w->fragments);
     http_free(w->http);
     cold_close(w->cold);
     for (size_t i = 0; i < array_len(events); i++)

@@ -13,6 +13,7 @@
 
 struct cold;
 struct event_base;
+struct fragments;
 struct http;
 struct peer;
 struct purge;
@@ -28,6 +29,7 @@ struct worker {
     struct renderer *renderer;
     struct http *http;
     struct cold *cold;
+    struct fragments *fragments; /* ssr.cache */
     struct purge *purge;
     struct stats *stats; /* its own row */
     struct peer *peer;   /* its own row */

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fragment.c - see fragment.h. One copy out of shared memory at each get, none kept in this process:
+ * a value that is asked for often is a page's business, and so is its hot cache.
+ */
+#include "worker/fragment.h"
+
+#include "shm/cold.h"
+#include "shm/purge.h"
+#include "shm/region.h"
+#include "shm/stats.h"
+#include "worker/http_state.h"
+#include "worker/key.h"
+#include "worker/request.h"
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <mimalloc.h>
+#include <string.h>
+
+#define KEEP_BYTES (256 * KIB) /* of a buffer, from call to call */
+static_assert(PAGE_KEY_FRAGMENT < ' ', "no host, no path");
+
+struct buffer {
+    struct page *page;
+    size_t cap_bytes;
+};
+
+struct fragments {
+    struct js_fragments js;
+    struct worker *worker;
+    struct buffer out; /* what get() has found */
+    struct buffer in;  /* what set() builds */
+    char key[PAGE_KEY_BYTES_MAX];
+};
+
+/* False: no memory. The contents do not survive. */
+static bool make_room(struct buffer *buffer, size_t bytes)
+{
+    if (buffer->cap_bytes >= bytes)
+        return true;
+    mi_free(buffer->page);
+    buffer->page = mi_malloc(bytes);
+    buffer->cap_bytes = buffer->page == NULL ? 0 : bytes;
+    return buffer->page != NULL;
+}
+
+static void trim(struct buffer *buffer)
+{
+    if (buffer->cap_bytes <= KEEP_BYTES)
+        return;
+    mi_free(buffer->page);
+    *buffer = (struct buffer){0};
+}
+
+/* False: longer than a key may be. */
+static bool make_key(struct fragments *f, const char *name, size_t name_bytes, struct key *ret_key)
+{
+    if (name_bytes > sizeof f->key - 1)
+        return false;
+    f->key[0] = PAGE_KEY_FRAGMENT;
+    memcpy(f->key + 1, name, name_bytes);
+    *ret_key = (struct key){.data = f->key, .bytes = name_bytes + 1};
+    ret_key->hash = key_hash(f->key, ret_key->bytes);
+    return true;
+}
+
+static bool find(struct fragments *f, const struct key *key)
+{
+    const struct worker *w = f->worker;
+    struct cold_ref ref;
+
+    trim(&f->out);
+    return cold_find(w->cold, key->data, key->bytes, key->hash, &ref) == 0 &&
+           make_room(&f->out, ref.page_bytes) &&
+           cold_copy(w->cold, &ref, key->data, key->bytes, f->out.page) == 0 &&
+           f->out.page->edition == w->heritage->edition &&
+           f->out.page->fresh_until_ms > region_now_ms(w->heritage->region);
+}
+
+/* The kind is the one byte of the head. */
+static bool read_fragment(const struct page *page, struct js_fragment *ret_fragment)
+{
+    const struct page_variant *v = &page->variant[PAGE_IDENTITY];
+    unsigned char kind;
+
+    if (page->status != FRAGMENT_STATUS || v->head_offset == 0 || v->head_bytes != 1)
+        return false;
+    kind = (unsigned char)*page_at(page, v->head_offset);
+    if (kind >= JS_FRAGMENT_KINDS)
+        return false;
+    *ret_fragment = (struct js_fragment){(enum js_fragment_kind)kind, page_at(page, v->body_offset),
+                                         v->body_bytes};
+    return true;
+}
+
+static bool get(void *arg, const char *name, size_t name_bytes, struct js_fragment *ret_fragment)
+{
+    struct fragments *f = arg;
+    struct stats *stats = f->worker->stats;
+    struct key key;
+    bool found = make_key(f, name, name_bytes, &key) && find(f, &key) &&
+                 read_fragment(f->out.page, ret_fragment);
+
+    stats_add(found ? &stats->fragments_hit : &stats->fragments_miss, 1);
+    return found;
+}
+
+/* The epoch of the oldest render that is open: what the fragment is made of may be as old. */
+static uint64_t epoch_of(const struct worker *w)
+{
+    return requests_oldest_epoch(w->http->requests);
+}
+
+static bool set(void *arg, const char *name, size_t name_bytes, const struct js_fragment *fragment,
+                uint64_t ttl_ms, const struct js_header *tags, size_t tag_count)
+{
+    struct fragments *f = arg;
+    struct worker *w = f->worker;
+    uint64_t now_ms = region_now_ms(w->heritage->region);
+    char kind = (char)fragment->kind;
+    uint64_t tag[PAGE_TAGS_MAX];
+    struct key key;
+    size_t bytes;
+    bool kept;
+
+    if (tag_count > PAGE_TAGS_MAX || !make_key(f, name, name_bytes, &key))
+        return false;
+    for (size_t i = 0; i < tag_count; i++)
+        tag[i] = purge_tag_hash(tags[i].name, tags[i].name_bytes);
+    struct page_source source = {
+        .hash = key.hash,
+        .path_hash = purge_url_hash(key.data, key.bytes),
+        .epoch = epoch_of(w),
+        .edition = w->heritage->edition,
+        .stored_ms = now_ms,
+        .fresh_until_ms = now_ms + ttl_ms,
+        .swr_until_ms = now_ms + ttl_ms,
+        .sie_until_ms = now_ms + ttl_ms,
+        .status = FRAGMENT_STATUS,
+        .key = {key.data, key.bytes},
+        .path_offset_in_key = (uint32_t)key.bytes, /* an empty path: no prefix but "" is its own */
+        .tags = tag,
+        .tag_count = tag_count,
+        .variant[PAGE_IDENTITY] = {.head = {&kind, 1},
+                                   .body = {fragment->bytes > 0 ? fragment->data : "",
+                                            fragment->bytes}},
+    };
+    bytes = page_bytes(&source);
+    kept = bytes > 0 && make_room(&f->in, bytes);
+    if (kept) {
+        page_build(&source, f->in.page);
+        kept = cold_put(w->cold, f->in.page) == 0;
+        trim(&f->in);
+    }
+    stats_add(kept ? &w->stats->fragments_stored : &w->stats->fragments_refused, 1);
+    return kept;
+}
+
+static bool delete (void *arg, const char *name, size_t name_bytes)
+{
+    struct fragments *f = arg;
+    struct key key;
+
+    /* the old value may be invalid already; "there was one" means one that get() would have given */
+    if (!make_key(f, name, name_bytes, &key))
+        return false;
+    bool found = find(f, &key);
+    (void)cold_delete(f->worker->cold, key.data, key.bytes, key.hash);
+    return found;
+}
+
+int fragments_new(struct worker *worker, struct fragments **ret_fragments)
+{
+    struct fragments *f = calloc(1, sizeof *f);
+
+    if (f == NULL)
+        return -ENOMEM;
+    f->worker = worker;
+    f->js = (struct js_fragments){get, set, delete, f};
+    *ret_fragments = f;
+    return 0;
+}
+
+void fragments_free(struct fragments *fragments)
+{
+    if (fragments == NULL)
+        return;
+    mi_free(fragments->out.page);
+    mi_free(fragments->in.page);
+    free(fragments);
+}
+
+const struct js_fragments *fragments_js(const struct fragments *fragments)
+{
+    return &fragments->js;
+}
