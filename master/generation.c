@@ -299,6 +299,8 @@ static void fill_heritage(struct generation *g, uint32_t number)
     choose_edition(g, number);
     h->worker_count = (uint32_t)g->place_count;
     h->bells = (struct bells){g->bell, (uint32_t)g->place_count, number};
+    h->handover_give_fd = g->host.handover_give_fd;
+    h->handover_take_fd = g->host.handover_take_fd;
     h->master_wake_fd = g->host.wake_fd;
     h->lifeline_fd = g->host.lifeline_read_fd;
     h->version = SSRD_VERSION;

@@ -34,6 +34,8 @@ struct generation_host {
     struct cold *cold;
     struct listeners *listeners;
     int wake_fd;
+    int handover_give_fd;
+    int handover_take_fd;
     int lifeline_read_fd;
     int lifeline_write_fd;    /* closed in children */
     uint64_t edition_serving; /* of the generation that serves; 0: none yet */

@@ -153,8 +153,12 @@ static void replace(struct generation *g, struct place *place, int status)
     uint64_t now_ms = mono_ms();
     uint64_t lived_ms = now_ms - place->ordered_ms;
     bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && place->serving;
-    uint64_t pause_ms = backoff_died(&place->backoff, lived_ms, killed);
+    uint64_t pause_ms;
     struct stats_master *stats = stats_master(g->host.region);
+
+    if (WIFEXITED(status) && WEXITSTATUS(status) == HERITAGE_EXIT_HUNG)
+        place->hung = killed = true; /* it did what we would have done, in better order */
+    pause_ms = backoff_died(&place->backoff, lived_ms, killed);
 
     atomic_fetch_add_explicit(place->hung ? &stats->restarts_hung : &stats->restarts_crash, 1,
                               memory_order_relaxed);

@@ -320,9 +320,12 @@ static int watch_events(struct master *m)
 
 /* ---- birth ---- */
 
+#define HANDOVER_ROOM_BYTES (4 << 20)
+
 static int make_host(struct master *m)
 {
-    int lifeline[2];
+    int lifeline[2], handover[2];
+    int room_bytes = HANDOVER_ROOM_BYTES;
 
     m->host = (struct generation_host){
         .base = m->base,
@@ -337,6 +340,12 @@ static int make_host(struct master *m)
     };
     if (m->host.wake_fd < 0 || pipe2(lifeline, O_CLOEXEC | O_NONBLOCK) != 0)
         return -errno;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, handover) != 0)
+        return -errno;
+    /* as much as the system allows: what is handed over may have to wait for a successor's birth */
+    (void)setsockopt(handover[0], SOL_SOCKET, SO_SNDBUF, &room_bytes, sizeof room_bytes);
+    m->host.handover_give_fd = handover[0];
+    m->host.handover_take_fd = handover[1];
     m->host.lifeline_read_fd = lifeline[0];
     m->host.lifeline_write_fd = lifeline[1];
     return 0;

@@ -20,6 +20,9 @@ struct heritage_listener {
     const char *text; /* "127.0.0.1:8080", for logs */
 };
 
+/* A worker's exit code: a render did not end, and the worker has seen to its clients (will.h). */
+#define HERITAGE_EXIT_HUNG 3
+
 struct heritage {
     const struct config *config;
     struct region *region;
@@ -34,7 +37,9 @@ struct heritage {
     uint32_t worker_count;   /* workers of this generation: http.connections is shared among them */
     uid_t uid;               /* to become, once; (uid_t)-1: stay */
     gid_t gid;
-    struct bells bells;  /* of this generation's workers, by their numbers */
+    struct bells bells;   /* of this generation's workers, by their numbers */
+    int handover_give_fd; /* socket pair of the master: connections for whichever worker takes them */
+    int handover_take_fd;
     int master_wake_fd;  /* eventfd: a child writes 1 when its peer row has news for the master */
     int lifeline_fd;     /* read end of a pipe whose write end only the master has: EOF = it died */
     const char *version; /* of ssrd */

@@ -8,6 +8,7 @@
 #include "worker/access.h"
 #include "worker/admin.h"
 #include "worker/conn_out.h"
+#include "worker/flight.h"
 #include "worker/http_state.h"
 
 #include <arpa/inet.h>
@@ -114,6 +115,20 @@ void conn_free(struct conn *c)
 bool conn_is_idle(const struct conn *c)
 {
     return !c->carry && !c->unsent && !c->request && !c->rest && !c->lingering;
+}
+
+size_t conn_unanswered(const struct conn *c, struct span ret_piece[static 3])
+{
+    const struct http_parse *head = c->request ? c->request->outer : NULL;
+
+    if (c->unsent || c->lingering || c->closing || c->dead || (c->carry && c->carry->in_body) ||
+        (head && head->has_body))
+        return SIZE_MAX;
+    ret_piece[0] = head ? (struct span){head->base, head->head_bytes} : (struct span){NULL, 0};
+    ret_piece[1] =
+        c->carry ? (struct span){c->carry->head, c->carry->head_bytes} : (struct span){NULL, 0};
+    ret_piece[2] = (struct span){c->rest, c->rest ? c->rest_bytes : 0};
+    return ret_piece[0].bytes + ret_piece[1].bytes + ret_piece[2].bytes;
 }
 
 bool conn_has_left(struct conn *c, uint64_t waiting_ms)
@@ -409,6 +424,23 @@ void conn_answered(struct conn *c)
     c->request = NULL;
     flush(c);
     go_on(c);
+}
+
+int conn_adopt(struct http *http, int fd, enum listener_kind kind, const char *data, size_t bytes)
+{
+    struct sockaddr_storage peer = {0};
+    socklen_t peer_bytes = sizeof peer;
+
+    (void)getpeername(fd, (struct sockaddr *)&peer, &peer_bytes);
+    if (conn_new(http, fd, kind, (struct sockaddr *)&peer) != 0)
+        return -ENOMEM;
+    if (bytes > 0) {
+        struct conn *c = TAILQ_LAST(&http->conns, conn_list);
+
+        c->fresh = false;
+        serve(c, data, bytes);
+    }
+    return 0;
 }
 
 static void on_readable(struct conn *c)

@@ -51,6 +51,17 @@ static_assert(sizeof(struct conn) <= 1024, "an idle connection is cheap");
 /* Takes fd, whatever is returned. 0 / -ENOMEM. */
 int conn_new(struct http *http, int fd, enum listener_kind kind, const struct sockaddr *peer);
 
+/*
+ * For a move to another worker: what has come of requests that are not answered yet, as it came, in
+ * three pieces that lie in the connection and its request. Returns their bytes (0: it is idle), or
+ * SIZE_MAX when it can't go: a body or an answer is half way, or it is closing.
+ */
+size_t conn_unanswered(const struct conn *conn, struct span ret_piece[static 3]);
+
+/* A connection that another worker had, with such bytes. Takes fd, whatever is returned.
+ * 0 / -ENOMEM. */
+int conn_adopt(struct http *http, int fd, enum listener_kind kind, const char *data, size_t bytes);
+
 /* Close at once. Not from within a request's handling. */
 void conn_free(struct conn *conn);
 

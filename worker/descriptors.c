@@ -16,7 +16,7 @@ void descriptors_keep(const struct heritage *heritage, int extra_fd)
 {
     size_t count = 0;
     autofree int *keep =
-        calloc(heritage->listener_count + heritage->bells.count + 3, sizeof keep[0]);
+        calloc(heritage->listener_count + heritage->bells.count + 5, sizeof keep[0]);
     unsigned next = STDERR_FILENO + 1;
 
     if (!keep)
@@ -25,6 +25,8 @@ void descriptors_keep(const struct heritage *heritage, int extra_fd)
         keep[count++] = heritage->listener[i].fd;
     for (uint32_t i = 0; i < heritage->bells.count; i++)
         keep[count++] = heritage->bells.fd[i];
+    keep[count++] = heritage->handover_give_fd;
+    keep[count++] = heritage->handover_take_fd;
     keep[count++] = heritage->master_wake_fd;
     keep[count++] = heritage->lifeline_fd;
     keep[count++] = extra_fd;

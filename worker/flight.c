@@ -111,6 +111,8 @@ void flight_end(struct flight *f)
     flight_stop_waiting(f);
     flight_disclaim(f, CLAIM_LOST);
     LIST_REMOVE(f, link);
+    if (f->doomed)
+        return;
     while ((r = TAILQ_FIRST(&f->requests))) {
         TAILQ_REMOVE(&f->requests, r, link);
         request_free(r);

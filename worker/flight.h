@@ -55,6 +55,7 @@ struct flight {
     bool was_stale;
     uint64_t epoch; /* purge epoch when it began */
     bool begun;
+    bool doomed;     /* its render hangs and may read it for ever: nothing of it is freed */
     bool owns_claim; /* on its key: flight_wait.c */
     bool waits;      /* for the render of another flight, whose claim it is */
     struct claim claim;

@@ -69,7 +69,8 @@ void flight_fail(struct flight *f, uint16_t status, const struct js_error *error
         } else if (r->conn) {
             answer_error(r, status, f->id, error);
         }
-        request_free(r);
+        if (!f->doomed)
+            request_free(r);
     }
     hot_release(stale);
     flight_end(f);
@@ -165,10 +166,11 @@ static void log_failure(const struct flight *f, const struct js_result *result)
 
     if (e && *e->file)
         (void)snprintf(where, sizeof where, "%s:%u:%u", e->file, e->line, e->column);
-    log_error(what[result->outcome], log_span("url", q->url, q->url_bytes),
-              log_str("request", f->id), log_str("message", e ? e->message : NULL),
-              log_str("at", *where ? where : NULL), log_str("stack", e ? e->stack : NULL),
-              log_ms("took", (double)f->job.render_ns / 1e6));
+    log_error(
+        f->doomed ? "render hangs and can't be stopped; its worker ends" : what[result->outcome],
+        log_span("url", q->url, q->url_bytes), log_str("request", f->id),
+        log_str("message", e ? e->message : NULL), log_str("at", *where ? where : NULL),
+        log_str("stack", e ? e->stack : NULL), log_ms("took", (double)f->job.render_ns / 1e6));
 }
 
 /* The page as bytes; NULL: out of memory, or its head is larger than any client takes. */
@@ -316,6 +318,7 @@ void flight_done(struct render_job *job, enum render_end end, const struct js_re
     struct request *r;
 
     http_wake(f->all->http);
+    f->doomed = end == RENDER_HUNG;
     if (end == RENDER_STOPPED) {
         TAILQ_FOREACH(r, &f->requests, link)
         if (r->conn)

@@ -13,6 +13,7 @@
 #include "shm/region.h"
 #include "shm/stats.h"
 #include "worker/access.h"
+#include "worker/handover.h"
 #include "worker/http_state.h"
 #include "worker/tick.h"
 
@@ -257,6 +258,8 @@ int http_new(struct worker *worker, struct http **ret_http)
     if (!error)
         error = statics_new(http, &http->statics);
     if (!error)
+        error = handover_new(http, &http->handover);
+    if (!error)
         error = set_up_events(http);
     if (error) {
         http_free(http);
@@ -275,6 +278,7 @@ void http_free(struct http *http)
     watch_listeners(http);
     if (http->tick)
         event_free(http->tick);
+    handover_free(http->handover);
     requests_free(http->requests);
     statics_free(http->statics);
     hot_free(http->hot);
@@ -297,7 +301,7 @@ int http_start(struct http *http)
         return -EIO;
     http->accepting = true;
     watch_listeners(http);
-    return 0;
+    return handover_start(http->handover);
 }
 
 /* This process's copies: as long as one is open anywhere, connections queue up on it. */
@@ -314,6 +318,7 @@ void http_drain(struct http *http, bool close_idle)
 
     http->accepting = false;
     watch_listeners(http);
+    handover_stop(http->handover);
     close_listeners(http);
     http->close_idle |= close_idle;
     if (!http->close_idle)

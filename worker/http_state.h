@@ -67,10 +67,11 @@ struct http {
     uint64_t full_logged_ms;
     bool stopped; /* its copies of the listening sockets are closed */
 
-    TAILQ_HEAD(, conn) conns;
+    TAILQ_HEAD(conn_list, conn) conns;
     size_t conn_count;
     size_t conn_max;
     struct deadline_list keepalive, header, body, send, linger;
+    struct handover *handover;
     struct event *tick;
     bool close_idle;
 

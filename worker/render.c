@@ -15,6 +15,8 @@
 #include <errno.h>
 #include <event2/event.h>
 
+#define WILL_NS_MAX UINT64_C(200000000)
+
 TAILQ_HEAD(render_job_list, render_job);
 
 struct renderer {
@@ -77,19 +79,26 @@ static void unlink_job(struct renderer *r, struct render_job *job)
     stats_set(&r->worker->stats->render_queue, r->waiting_count);
 }
 
-void renderer_free(struct renderer *renderer)
+/* What `done` submits from now on could not run. */
+void renderer_stop(struct renderer *renderer)
 {
     struct render_job *job;
 
-    if (!renderer)
-        return;
-    renderer->waiting_max = 0; /* what `done` submits from now on could not run */
-    if (renderer->open)
-        js_cancel(renderer->worker->js, JS_TIMEOUT);
+    renderer->waiting_max = 0;
     while ((job = TAILQ_FIRST(&renderer->waiting))) {
         unlink_job(renderer, job);
         job->done(job, RENDER_STOPPED, NULL);
     }
+}
+
+void renderer_free(struct renderer *renderer)
+{
+    if (!renderer)
+        return;
+    renderer->waiting_max = 0;
+    if (renderer->open)
+        js_cancel(renderer->worker->js, JS_TIMEOUT);
+    renderer_stop(renderer);
     if (renderer->wake)
         event_free(renderer->wake);
     watchdog_stop(renderer->watchdog);
@@ -129,6 +138,12 @@ bool renderer_withdraw(struct renderer *renderer, struct render_job *job)
     return true;
 }
 
+/* The last will is made so much before the master kills, that there is time for it. */
+static uint64_t earlier_ns(uint64_t grace_ns)
+{
+    return grace_ns / 4 < WILL_NS_MAX ? grace_ns / 4 : WILL_NS_MAX;
+}
+
 /* JavaScript runs between these two: the watchdog ends it, or the master, by the stamp. */
 static void enter(struct renderer *r, const struct render_job *job, uint64_t now_ns)
 {
@@ -139,7 +154,7 @@ static void enter(struct renderer *r, const struct render_job *job, uint64_t now
                           memory_order_relaxed);
     /* release: the master that reads the stamp (acquire) sees its limit */
     atomic_store_explicit(&peer->render_start_ns, job->start_ns, memory_order_release);
-    lane_lend(r->lane, now_ns, UINT64_MAX);
+    lane_lend(r->lane, now_ns, deadline_ns(job) + grace_ns - earlier_ns(grace_ns));
     watchdog_arm(r->watchdog, deadline_ns(job));
 }
 
@@ -167,6 +182,20 @@ static void count(struct stats *stats, const struct js_result *result, uint64_t 
         stats_add(&stats->renders_oom, 1);
         break;
     }
+}
+
+void renderer_give_up(struct renderer *renderer, enum js_outcome outcome)
+{
+    const struct js_result result = {.outcome = outcome};
+    struct render_job *job = renderer->open;
+
+    renderer->waiting_max = 0;
+    if (!job)
+        return;
+    renderer->open = NULL;
+    job->render_ns = mono_ns() - job->start_ns;
+    count(renderer->worker->stats, &result, job->render_ns);
+    job->done(job, RENDER_HUNG, &result);
 }
 
 static void on_done(void *arg, const struct js_result *result)

@@ -16,8 +16,10 @@ struct renderer;
 struct render_job;
 
 enum render_end {
-    RENDER_DONE,   /* result is set, whatever its outcome */
-    RENDER_STOPPED /* the worker leaves before it could run; result is NULL */
+    RENDER_DONE,    /* result is set, whatever its outcome */
+    RENDER_STOPPED, /* the worker leaves before it could run; result is NULL */
+    RENDER_HUNG /* it does not end, so the worker does: result tells how, has no error, and nothing
+                       that the job or its request is made of may be freed */
 };
 
 /*
@@ -48,6 +50,11 @@ int renderer_new(struct worker *worker, struct renderer **ret_renderer);
 /* Takes NULL. The open render ends with JS_TIMEOUT, queued jobs with RENDER_STOPPED, and what their
  * `done` submits is refused with -EBUSY. */
 void renderer_free(struct renderer *renderer);
+
+/* The worker's last will (will.h), with the lane: the running render ends with RENDER_HUNG; and then,
+ * when connections have been handed over, those that wait with RENDER_STOPPED. */
+void renderer_give_up(struct renderer *renderer, enum js_outcome outcome);
+void renderer_stop(struct renderer *renderer);
 
 /* Queue a job. 0 / -EBUSY: the queue (render.queue) is full: shed it. */
 int renderer_submit(struct renderer *renderer, struct render_job *job);

@@ -21,6 +21,7 @@
 #include "worker/http.h"
 #include "worker/js.h"
 #include "worker/render.h"
+#include "worker/will.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -307,6 +308,7 @@ int worker_main(const struct heritage *heritage, struct js *js, uint32_t row)
         .worker =
             {
                 .heritage = heritage,
+                .will = will_run,
                 .config = heritage->config,
                 .row = row,
                 .purge = purge_of(heritage->region),

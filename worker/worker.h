@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * worker.h - one worker process: what its parts share. A single thread runs all of it (the
- * watchdog thread touches nothing here). The parts: http (connections, requests, caches) and
+ * worker.h - one worker process: what its parts share. One thread at a time runs all of it: the main
+ * one, or while that is in JavaScript the watchdog's (lane.h). The parts: http (connections, requests, caches) and
  * renderer (JavaScript). Rules of turns and ticks: worker/README.md.
  */
 #ifndef SSRD_WORKER_WORKER_H

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""A render that nothing ends takes its worker with it, and nobody else: the worker answers it, hands its other
+connections over and is replaced."""
+
+import json
+
+import pytest
+
+import harness
+
+# What V8 can't interrupt, for hours; and a loop, which it can.
+BUNDLE = """
+let n = 0;
+globalThis.renderPage = (url) => {
+  if (url.startsWith('/hang')) {
+    console.log('hangs at ' + url);
+    return String('a'.repeat(1 << 22).lastIndexOf('a'.repeat(1 << 21) + 'b'));
+  }
+  if (url.startsWith('/loop')) for (;;) {}
+  return url + ' render ' + ++n;
+};
+"""
+LIMITS = {"timeout": "300ms", "grace": "1s"}
+
+
+def hang(server, path="/hang"):
+    since = len(server.lines)
+    client = server.connect()
+    client.request(path)
+    server.wait_log("hangs at " + path, since)
+    return client
+
+
+@pytest.mark.parametrize("start", ["warm", "cold"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_hung_render_is_answered_and_costs_nobody_else_anything(ssrd, workers, start):
+    server = ssrd(BUNDLE, {"workers": workers, "start": start, "render": LIMITS})
+    server.get("/hot")
+    old = server.workers()
+    idle = [server.connect() for _ in range(20)]
+    for client in idle:
+        assert client.get("/hot").status == 200
+    half = server.connect()
+    half.send(b"GET /half HTTP/1.1\r\nHo")
+    with hang(server) as hung:
+        waiting = [server.connect() for _ in range(20)]
+        for i, client in enumerate(waiting):
+            client.request(f"/wait{i}")
+        pipelined = server.connect()
+        pipelined.send(b"".join(b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n" % p for p in (b"hot", b"next", b"hot")))
+        assert hung.answer().status == 504
+        for i, client in enumerate(waiting):
+            assert client.answer().text.startswith(f"/wait{i} render")
+        assert [pipelined.answer().text.split()[0] for _ in range(3)] == ["/hot", "/next", "/hot"]
+    half.send(b"st: a\r\n\r\n")
+    assert half.answer().text.startswith("/half render")
+    for client in idle:
+        answer = client.get("/hot")
+        assert answer.status == 200 and answer["connection"] in (None, "keep-alive")
+    harness.until(lambda: server.status()["restarts"] == {"crash": 0, "hung": 1}, "the count of hung workers")
+    assert len(set(server.await_new_worker(old)) & set(old)) == workers - 1
+    assert "url=/hang" in server.wait_log("render hangs")
+    server.wait_log("reason=hung")
+
+
+def test_all_who_wait_for_the_hung_render_are_answered(ssrd):
+    server = ssrd(BUNDLE, {"render": LIMITS})
+    with hang(server) as first:
+        others = [server.connect() for _ in range(3)]
+        for client in others:
+            client.request("/hang")
+        assert [c.answer().status for c in (first, *others)] == [504] * 4
+    assert len([line for line in server.lines if "hangs at" in line]) == 1
+
+
+def test_a_stale_page_comes_in_the_place_of_a_hung_render(ssrd):
+    bundle = BUNDLE.replace("url.startsWith('/hang')", "url.startsWith('/hang') && n++ > 0 || url === '/hang?x'")
+    server = ssrd(bundle, {"render": LIMITS, "cache": {"ttl": "1ms", "sie": "1h"}, "bundle": {"warmup": []}})
+    page = server.get("/hang")
+    assert page.status == 200
+    answer = harness.until(lambda: (lambda a: a if "stale" in a.cache else None)(server.get("/hang")), "a stale page")
+    assert answer.body == page.body
+
+
+def test_what_a_back_end_waits_for_is_answered_with_a_problem(ssrd):
+    server = ssrd(BUNDLE, {"render": LIMITS})
+    with hang(server), harness.Client(server.admin_address) as client:
+        client.request("/render", "POST", body=json.dumps({"url": "/p"}).encode())
+        assert client.answer().status == 503  # its data can't go along
+
+
+def test_a_loop_is_ended_without_its_worker(ssrd):
+    server = ssrd(BUNDLE, {"render": LIMITS})
+    old = server.workers()
+    assert server.get("/loop").status == 504
+    assert server.workers() == old
+
+
+def test_hung_renders_in_all_workers_one_after_the_other(ssrd):
+    server = ssrd(BUNDLE, {"workers": 2, "render": LIMITS})
+    for i in range(3):
+        clients = [server.connect() for _ in range(2)]
+        for k, client in enumerate(clients):
+            client.request(f"/hang{i}-{k}")
+        other = server.connect()
+        other.request(f"/p{i}")
+        assert [c.answer().status for c in clients] == [504, 504]
+        assert other.answer().text.startswith(f"/p{i} render")

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* handover_check.c - what is believed of a message of handover.h. */
+#include "worker/handover.h"
+
+#include <string.h>
+
+bool handover_check(const void *data, size_t bytes, size_t fds, struct handover_head *ret_head,
+                    const char **ret_requests)
+{
+    if (bytes < sizeof *ret_head)
+        return false;
+    memcpy(ret_head, data, sizeof *ret_head);
+    if (ret_head->magic != HANDOVER_MAGIC || ret_head->count == 0 ||
+        ret_head->count > HANDOVER_FDS || ret_head->count != fds ||
+        ret_head->bytes != bytes - sizeof *ret_head || ret_head->bytes > HANDOVER_BYTES ||
+        (ret_head->bytes > 0 && ret_head->count != 1))
+        return false;
+    *ret_requests = (const char *)data + sizeof *ret_head;
+    return true;
+}
