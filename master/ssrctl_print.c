@@ -176,7 +176,8 @@ void print_cache(FILE *out, const json_t *cache)
     (void)fprintf(out, ", %s of ", SIZE(cold, "used_bytes"));
     (void)fprintf(out, "%s; evicted ", SIZE(cold, "budget_bytes"));
     (void)fprintf(out, "%s, no room for ", COUNT(cold, "evictions"));
-    (void)fprintf(out, "%s\n", COUNT(cold, "refused"));
+    (void)fprintf(out, "%s, corrupt ", COUNT(cold, "refused"));
+    (void)fprintf(out, "%s\n", COUNT(cold, "corrupt"));
     (void)fprintf(out, "hot       %s pages", COUNT(hot, "entries"));
     (void)fprintf(out, ", %s, all workers; evicted ", SIZE(hot, "used_bytes"));
     (void)fprintf(out, "%s\n", COUNT(hot, "evictions"));

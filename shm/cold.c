@@ -8,6 +8,7 @@
 #include "shm/cold.h"
 
 #include "shm/cold_room.h"
+#include "shm/fault.h"
 #include "shm/index.h"
 #include "shm/purge.h"
 #include "shm/region_map.h"
@@ -17,10 +18,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
-
-/* Struct, key and tags of the largest page: what a walk copies. */
-#define HEAD_BYTES_MAX                                                                             \
-    (sizeof(struct page) + PAGE_KEY_BYTES_MAX + 8 + PAGE_TAGS_MAX * sizeof(uint64_t))
 
 int cold_open(struct region *region, uint32_t peer, struct cold **ret_cold)
 {
@@ -42,7 +39,7 @@ int cold_open(struct region *region, uint32_t peer, struct cold **ret_cold)
     }
     cold->bounce = calloc(1, kept);
     cold->survivor = malloc((kept / rounded(sizeof(struct page)) + 1) * sizeof *cold->survivor);
-    cold->scratch = malloc(HEAD_BYTES_MAX);
+    cold->scratch = malloc(COLD_HEAD_BYTES_MAX);
     if (cold->bounce == NULL || cold->survivor == NULL || cold->scratch == NULL)
         goto fail;
     *ret_cold = cold;
@@ -162,8 +159,13 @@ int cold_copy(struct cold *cold, const struct cold_ref *ref, const char *key, si
     ring_copy(buf, place.at, ref->page_bytes);
     if (!still_there(cold, &place))
         return -ENOENT;
-    if (page_check(buf, ref->page_bytes, true) != 0 || !page_has_key(buf, key, key_bytes) ||
-        !purge_page_valid(cold->purge, buf))
+    if (page_check(buf, ref->page_bytes, true) != 0) {
+        /* nobody has overwritten it, and yet it is not what was stored */
+        if (cold->stats != NULL)
+            stats_add(&cold->stats->cold_corrupt, 1);
+        return -ENOENT;
+    }
+    if (!page_has_key(buf, key, key_bytes) || !purge_page_valid(cold->purge, buf))
         return -ENOENT;
     index_touch(&cold->index, ref->slot, ref->word);
     return 0;
@@ -178,6 +180,7 @@ static int publish(struct cold *cold, const struct page *page, uint32_t location
     int rc = index_put(&cold->index, page->hash, index_word(page->hash, location, sequence),
                        page->stored_ms, look, &wanted, &evicted);
 
+    FAULT(cold_published);
     room_count_evictions(cold, evicted);
     return rc;
 }
@@ -193,16 +196,21 @@ static int put_page(struct cold *cold, const struct page *page, enum ring_area a
         return -EAGAIN;
     open = cold->now[area];
     location = ring_location(&cold->ring, open->segment, open->fill);
+    FAULT(cold_reserved);
     ring_write(ring_at(&cold->ring, location), page, page->bytes);
+    FAULT(cold_written);
     open->fill += bytes;
     ring_set_fill(&cold->ring, open->segment, open->fill, 1);
+    FAULT(cold_filled);
     return publish(cold, page, location, open->sequence);
 }
 
 static void seal_run(struct cold *cold, uint32_t first, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         (void)ring_seal(&cold->ring, first + i);
+        FAULT(cold_run_sealed_one);
+    }
 }
 
 /* Empty `count` segments that follow each other; they are then open. Those taken in vain are
@@ -221,11 +229,13 @@ static int gather(struct cold *cold, uint32_t count, enum ring_area area, uint64
 
             if (!room_reclaim(cold, &r))
                 break;
+            FAULT(cold_run_gathered_one);
         }
         if (taken == count) {
             *ret_first = first;
             return 0;
         }
+        FAULT(cold_run_given_up);
         seal_run(cold, first, taken);
     }
     return -EAGAIN;
@@ -241,12 +251,17 @@ static int put_run(struct cold *cold, const struct page *page, enum ring_area ar
     if (gather(cold, count, area, page->stored_ms, &first) != 0)
         return -EAGAIN;
     if (ring_join(&cold->ring, first, count)) {
+        FAULT(cold_run_joined);
         location = ring_location(&cold->ring, first, 0);
         ring_write(ring_at(&cold->ring, location), page, page->bytes);
+        FAULT(cold_run_written);
         ring_set_fill(&cold->ring, first, cold->ring.segment_bytes, count);
-        for (uint32_t i = 1; i < count; i++)
+        for (uint32_t i = 1; i < count; i++) {
+            FAULT(cold_run_filled_one);
             ring_set_fill(&cold->ring, first + i, 0, 0);
+        }
         rc = publish(cold, page, location, ring_sequence(&cold->ring, first));
+        FAULT(cold_run_published);
     }
     seal_run(cold, first, count);
     return rc;
@@ -300,7 +315,7 @@ static bool read_scratch(struct cold *cold, uint64_t word, size_t *ret_bytes)
     tags_end = (uint64_t)head.tags_offset + head.tag_count * sizeof(uint64_t);
     if (tags_end > bytes)
         bytes = tags_end;
-    if (bytes > HEAD_BYTES_MAX)
+    if (bytes > COLD_HEAD_BYTES_MAX)
         return false;
     ring_copy(scratch, place.at, bytes);
     if (!still_there(cold, &place) || memcmp(scratch, &head, sizeof head) != 0)
@@ -319,8 +334,10 @@ unsigned cold_sweep_prefix(struct cold *cold, const char *prefix, size_t prefix_
         const struct page *page = cold->scratch;
 
         if (read_scratch(cold, word, &bytes) && page->path_bytes >= prefix_bytes &&
-            memcmp(page_at(page, page->path_offset), prefix, prefix_bytes) == 0)
+            memcmp(page_at(page, page->path_offset), prefix, prefix_bytes) == 0) {
             swept += index_clear(&cold->index, slot, word);
+            FAULT(cold_swept_one);
+        }
     }
     return swept;
 }

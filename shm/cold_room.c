@@ -2,11 +2,23 @@
 /* cold_room.c - see cold_room.h. */
 #include "shm/cold_room.h"
 
+#include "shm/fault.h"
+
 void room_count_evictions(struct cold *cold, uint64_t n)
 {
     if (cold->stats != NULL && n > 0)
         stats_add(&cold->stats->cold_evictions, n);
 }
+
+/*
+ * A page of a claimed segment. Nobody else should write there, but the bytes are foreign all the same:
+ * its struct is read once, and what was checked in that copy is what is used.
+ */
+struct standing {
+    const unsigned char *at;
+    struct page head;
+    uint64_t word; /* of the slot that leads there, if one does, without heat */
+};
 
 static uint64_t useful_until_ms(const struct page *page)
 {
@@ -25,23 +37,43 @@ uint32_t room_ghost_stamp(const struct cold *cold)
     return (uint32_t)(ring_turns(&cold->ring) / tick) & INDEX_STAMP_MASK;
 }
 
-static bool is_useful(const struct cold *cold, const struct page *page, uint32_t bytes,
+/* Was it purged? Most pages are of the epoch that is now; for the others the whole key and all tags
+ * are needed. False also when they can't be where the struct says. */
+static bool is_valid(struct cold *cold, const struct standing *standing)
+{
+    const struct page *head = &standing->head;
+    uint64_t bytes = (uint64_t)head->key_offset + head->key_bytes;
+    uint64_t tags_end = (uint64_t)head->tags_offset + head->tag_count * sizeof(uint64_t);
+
+    if (head->epoch == purge_epoch(cold->purge))
+        return true;
+    if (tags_end > bytes)
+        bytes = tags_end;
+    if (bytes > COLD_HEAD_BYTES_MAX)
+        return false;
+    ring_copy(cold->scratch, standing->at, bytes);
+    *cold->scratch = *head;
+    return purge_page_valid(cold->purge, cold->scratch);
+}
+
+/* limit_bytes: what the page may take from where it stands. */
+static bool is_useful(struct cold *cold, const struct standing *standing, uint64_t limit_bytes,
                       uint64_t now_ms)
 {
-    return useful_until_ms(page) > now_ms && page_check(page, bytes, false) == 0 &&
-           purge_page_valid(cold->purge, page);
+    return useful_until_ms(&standing->head) > now_ms &&
+           page_check(&standing->head, limit_bytes, false) == 0 && is_valid(cold, standing);
 }
 
 static bool has_room(struct cold *cold, enum ring_area area, uint32_t bytes);
 
 /* Write a page into the open segment of an area, where there is room. Returns its location. */
-static uint32_t append(struct cold *cold, enum ring_area area, const struct page *page)
+static uint32_t append(struct cold *cold, enum ring_area area, const struct standing *standing)
 {
     struct open *open = cold->now[area];
     uint32_t location = ring_location(&cold->ring, open->segment, open->fill);
 
-    ring_write(ring_at(&cold->ring, location), page, page->bytes);
-    open->fill += rounded(page->bytes);
+    ring_write(ring_at(&cold->ring, location), standing->at, standing->head.bytes);
+    open->fill += rounded(standing->head.bytes);
     ring_set_fill(&cold->ring, open->segment, open->fill, 1);
     return location;
 }
@@ -51,55 +83,60 @@ static uint32_t append(struct cold *cold, enum ring_area area, const struct page
  * old bytes stay until the claimed segment is opened. nested: a segment of main is being taken, so
  * no other is; only one with room will do.
  */
-static bool promote(struct cold *cold, const struct page *page, uint64_t slot, uint64_t word,
-                    uint64_t heat, uint64_t now_ms, bool nested)
+static bool promote(struct cold *cold, const struct standing *standing, uint64_t slot,
+                    uint64_t word, uint64_t heat, uint64_t now_ms, bool nested)
 {
-    uint32_t bytes = rounded(page->bytes);
+    uint32_t bytes = rounded(standing->head.bytes);
     uint32_t location;
 
     if (!(nested ? has_room(cold, RING_MAIN, bytes) : room_reserve_main(cold, bytes, now_ms)))
         return false;
-    location = append(cold, RING_MAIN, page);
+    location = append(cold, RING_MAIN, standing);
+    FAULT(room_copied);
     /* fails when the key was stored anew or removed: then that holds */
     (void)index_move(&cold->index, slot, word,
-                     index_word(page->hash, location, cold->now[RING_MAIN]->sequence) | heat);
+                     index_word(standing->head.hash, location, cold->now[RING_MAIN]->sequence) |
+                         heat);
+    FAULT(room_promoted);
     return true;
 }
 
-static bool stay(struct cold *cold, const struct page *page, uint64_t slot, uint64_t word,
+static bool stay(struct cold *cold, const struct standing *standing, uint64_t slot, uint64_t word,
                  uint64_t heat, uint32_t room)
 {
-    uint32_t bytes = rounded(page->bytes);
+    uint32_t bytes = rounded(standing->head.bytes);
     uint32_t used = cold->bounce_bytes;
 
     if (used > room || bytes > room - used)
         return false;
-    memcpy(cold->bounce + used, page, page->bytes);
-    cold->survivor[cold->survivors++] = (struct survivor){slot, word, page->hash, heat, used};
+    memcpy(cold->bounce + used, standing->at, standing->head.bytes);
+    cold->survivor[cold->survivors++] =
+        (struct survivor){slot, word, standing->head.hash, heat, used};
     cold->bounce_bytes += bytes;
     return true;
 }
 
 /* Judge one page of a claimed segment: it survives, or leaves the index. */
-static void judge(struct cold *cold, const struct reclaim *r, const struct page *page,
-                  uint64_t word)
+static void judge(struct cold *cold, const struct reclaim *r, const struct standing *standing)
 {
+    uint64_t hash = standing->head.hash;
     uint64_t slot;
     uint64_t now;
     uint64_t heat;
     bool useful;
 
-    if (!index_locate(&cold->index, page->hash, word, &slot, &now))
+    if (!index_locate(&cold->index, hash, standing->word, &slot, &now))
         return; /* replaced or removed meanwhile */
-    useful = is_useful(cold, page, rounded(page->bytes), r->now_ms);
+    useful = is_useful(cold, standing, standing->head.bytes, r->now_ms);
     heat = r->from == RING_MAIN ? index_cooler(now) : 0;
     if (useful && (now & INDEX_TOUCHED) != 0 &&
-        ((r->room > 0 && stay(cold, page, slot, now, heat, r->room)) ||
-         promote(cold, page, slot, now, heat, r->now_ms, r->room > 0)))
+        ((r->room > 0 && stay(cold, standing, slot, now, heat, r->room)) ||
+         promote(cold, standing, slot, now, heat, r->now_ms, r->room > 0)))
         return;
     room_count_evictions(
-        cold, useful ? index_forget(&cold->index, slot, now, page->hash, room_ghost_stamp(cold))
+        cold, useful ? index_forget(&cold->index, slot, now, hash, room_ghost_stamp(cold))
                      : index_clear(&cold->index, slot, now));
+    FAULT(room_judged);
 }
 
 /* All segments of a run become main: the hand of probation passes over them from now on. */
@@ -109,33 +146,49 @@ static void promote_run(struct cold *cold, uint32_t first, uint32_t run)
     for (uint32_t i = 1; i < run; i++) {
         if (!ring_claim(&cold->ring, first + i))
             continue; /* somebody else's: the page is gone */
+        FAULT(room_run_claimed);
         ring_set_area(&cold->ring, first + i, RING_MAIN);
+        FAULT(room_run_area_set);
         (void)ring_unclaim(&cold->ring, first + i);
     }
 }
 
 /* A page over several segments can't be moved, but may stay where it is for another round. */
-static bool run_stays(struct cold *cold, const struct reclaim *r, const struct page *page,
-                      uint64_t word)
+static bool run_stays(struct cold *cold, const struct reclaim *r, const struct standing *standing)
 {
     uint32_t run = ring_run(&cold->ring, r->segment);
+    uint64_t run_bytes = (uint64_t)run * cold->ring.segment_bytes;
     uint64_t slot;
     uint64_t now;
 
-    if (run < 2 || !index_locate(&cold->index, page->hash, word, &slot, &now))
+    if (run < 2 || !index_locate(&cold->index, standing->head.hash, standing->word, &slot, &now))
         return false;
-    if ((now & INDEX_TOUCHED) != 0 && is_useful(cold, page, page->bytes, r->now_ms) &&
+    if ((now & INDEX_TOUCHED) != 0 && is_useful(cold, standing, run_bytes, r->now_ms) &&
         index_cool(&cold->index, slot, now)) {
+        FAULT(room_run_cooled);
         if (r->from == RING_PROBATION)
             promote_run(cold, r->segment, run);
         if (ring_unclaim(&cold->ring, r->segment)) {
+            FAULT(room_run_stayed);
             ring_hand_skip(&cold->ring, r->from, run - 1);
             return true;
         }
     }
-    room_count_evictions(cold,
-                         index_forget(&cold->index, slot, now, page->hash, room_ghost_stamp(cold)));
+    room_count_evictions(
+        cold, index_forget(&cold->index, slot, now, standing->head.hash, room_ghost_stamp(cold)));
     return false;
+}
+
+/* Read the struct of the page at an offset. False: none stands there, or a flipped one does. */
+static bool read_standing(const struct cold *cold, uint32_t segment, uint32_t offset,
+                          struct standing *ret)
+{
+    uint32_t location = ring_location(&cold->ring, segment, offset);
+
+    ret->at = ring_at(&cold->ring, location);
+    ring_copy(&ret->head, ret->at, sizeof ret->head);
+    ret->word = index_word(ret->head.hash, location, ring_sequence(&cold->ring, segment));
+    return ret->head.magic == PAGE_MAGIC && ret->head.bytes >= sizeof ret->head;
 }
 
 /* Walk the pages of a claimed segment. False: it stays as it is, and is no longer claimed.
@@ -143,20 +196,15 @@ static bool run_stays(struct cold *cold, const struct reclaim *r, const struct p
 static bool empty_segment(struct cold *cold, const struct reclaim *r)
 {
     uint32_t fill = ring_fill(&cold->ring, r->segment);
-    uint32_t sequence = ring_sequence(&cold->ring, r->segment);
-    uint32_t bytes;
+    struct standing standing;
 
-    for (uint32_t offset = 0; offset + sizeof(struct page) <= fill; offset += bytes) {
-        uint32_t location = ring_location(&cold->ring, r->segment, offset);
-        const struct page *page = (const void *)ring_at(&cold->ring, location);
-        uint64_t word = index_word(page->hash, location, sequence);
-
-        if (page->magic != PAGE_MAGIC || page->bytes < sizeof *page)
+    for (uint32_t offset = 0; offset + sizeof(struct page) <= fill;
+         offset += rounded(standing.head.bytes)) {
+        if (!read_standing(cold, r->segment, offset, &standing))
             break;
-        if (page->bytes > fill - offset)
-            return !run_stays(cold, r, page, word);
-        bytes = rounded(page->bytes);
-        judge(cold, r, page, word);
+        if (standing.head.bytes > fill - offset)
+            return !run_stays(cold, r, &standing);
+        judge(cold, r, &standing);
     }
     return true;
 }
@@ -168,7 +216,9 @@ static void resettle(struct cold *cold, uint32_t segment)
 
     ring_write(ring_at(&cold->ring, ring_location(&cold->ring, segment, 0)), cold->bounce,
                cold->bounce_bytes);
+    FAULT(room_resettled);
     ring_set_fill(&cold->ring, segment, cold->bounce_bytes, 1);
+    FAULT(room_resettle_filled);
     for (uint32_t i = 0; i < cold->survivors; i++) {
         const struct survivor *survivor = &cold->survivor[i];
         uint32_t location = ring_location(&cold->ring, segment, survivor->offset);
@@ -191,9 +241,14 @@ bool room_reclaim(struct cold *cold, const struct reclaim *r)
         return false;
     cold->survivors = 0;
     cold->bounce_bytes = 0;
-    if (!empty_segment(cold, r) || !ring_open(&cold->ring, r->segment))
+    if (!empty_segment(cold, r))
         return false;
+    FAULT(room_emptied);
+    if (!ring_open(&cold->ring, r->segment))
+        return false;
+    FAULT(room_opened);
     ring_set_area(&cold->ring, r->segment, r->to);
+    FAULT(room_area_set);
     if (r->room > 0 && cold->survivors > 0)
         resettle(cold, r->segment);
     return true;
@@ -309,25 +364,21 @@ bool room_reserve_main(struct cold *cold, uint32_t bytes, uint64_t now_ms)
 static bool is_junk(struct cold *cold, uint32_t segment, uint64_t now_ms)
 {
     uint32_t fill = ring_fill(&cold->ring, segment);
-    uint32_t sequence = ring_sequence(&cold->ring, segment);
-    uint32_t bytes;
+    struct standing standing;
 
     if (ring_inside_run(&cold->ring, segment))
         return false;
-    for (uint32_t offset = 0; offset + sizeof(struct page) <= fill; offset += bytes) {
-        uint32_t location = ring_location(&cold->ring, segment, offset);
-        const struct page *page = (const void *)ring_at(&cold->ring, location);
+    for (uint32_t offset = 0; offset + sizeof(struct page) <= fill;
+         offset += rounded(standing.head.bytes)) {
         uint64_t slot;
         uint64_t now;
 
-        if (page->magic != PAGE_MAGIC || page->bytes < sizeof *page)
+        if (!read_standing(cold, segment, offset, &standing))
             break;
-        if (page->bytes > fill - offset)
+        if (standing.head.bytes > fill - offset)
             return false;
-        bytes = rounded(page->bytes);
-        if (is_useful(cold, page, bytes, now_ms) &&
-            index_locate(&cold->index, page->hash, index_word(page->hash, location, sequence),
-                         &slot, &now))
+        if (is_useful(cold, &standing, standing.head.bytes, now_ms) &&
+            index_locate(&cold->index, standing.head.hash, standing.word, &slot, &now))
             return false;
     }
     return true;
@@ -346,7 +397,11 @@ static bool take_junk(struct cold *cold, uint64_t now_ms)
     if (!ring_peek(&cold->ring, RING_MAIN, &r.segment) || !ring_claim(&cold->ring, r.segment))
         return false;
     junk = is_junk(cold, r.segment, now_ms);
+    if (junk)
+        FAULT(room_junk_judged);
     (void)ring_unclaim(&cold->ring, r.segment);
+    if (junk)
+        FAULT(room_junk_let_go);
     if (!junk || !room_reclaim(cold, &r))
         return false;
     now_open(cold, &r);

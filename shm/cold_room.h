@@ -19,6 +19,9 @@
 #include <string.h>
 
 #define NO_SEGMENT UINT32_MAX
+/* Struct, key and tags of the largest page. */
+#define COLD_HEAD_BYTES_MAX                                                                        \
+    (sizeof(struct page) + PAGE_KEY_BYTES_MAX + 8 + PAGE_TAGS_MAX * sizeof(uint64_t))
 /*
  * The figures of eviction, each the best of those tried on the traces of perf/eviction (its table
  * and what else was tried: perf/README.md).
@@ -71,7 +74,7 @@ struct cold {
     struct survivor *survivor;
     uint32_t survivors;
 
-    struct page *scratch; /* HEAD_BYTES_MAX, for walks */
+    struct page *scratch; /* COLD_HEAD_BYTES_MAX, for walks and for judging a page */
 };
 
 /* What is done with a claimed segment. */

@@ -38,6 +38,7 @@
  */
 #include "shm/index.h"
 
+#include "shm/fault.h"
 #include "shm/region_map.h"
 
 #include <errno.h>
@@ -211,6 +212,7 @@ static bool remove_other(const struct index *index, uint64_t hash, unsigned n, u
         if (found == INDEX_SAME &&
             (stored_ms > own_stored_ms || (stored_ms == own_stored_ms && n < own)))
             return false;
+        FAULT(index_other_seen);
         if (index_clear(index, slot, other))
             return true;
     }
@@ -224,6 +226,7 @@ static void remove_others(const struct index *index, uint64_t hash, unsigned own
     for (unsigned n = 0; n < INDEX_PROBES; n++) {
         if (n == own || remove_other(index, hash, n, own, own_stored_ms, look, arg))
             continue;
+        FAULT(index_yielding);
         (void)index_clear(index, probe(index, hash, own), word);
         return;
     }
@@ -237,8 +240,10 @@ int index_put(const struct index *index, uint64_t hash, uint64_t word, uint64_t 
     for (int i = 0; i < TRIES; i++) {
         struct choice choice = choose(index, hash, start, look, arg);
 
+        FAULT(index_chosen);
         if (!swap(index, probe(index, hash, choice.n), choice.word, word)) /* W2 */
             continue;
+        FAULT(index_taken);
         atomic_thread_fence(memory_order_seq_cst); /* W3, pairs with the other writer's */
         remove_others(index, hash, choice.n, word, stored_ms, look, arg);
         *ret_evicted = choice.rank >= RANK_UNTOUCHED;
@@ -264,6 +269,7 @@ unsigned index_remove(const struct index *index, uint64_t hash, index_look *look
             found = ask(look, arg, word, &stored_ms);
             if (found == INDEX_OTHER)
                 break;
+            FAULT(index_removing);
             if (!index_clear(index, slot, word))
                 continue;
             removed += found == INDEX_SAME;
@@ -309,23 +315,36 @@ bool index_known(const struct index *index, uint64_t hash, uint32_t now, uint32_
 
 bool index_clear(const struct index *index, uint64_t slot, uint64_t word)
 {
-    return swap_any_heat(index, slot, word, 0);
+    if (!swap_any_heat(index, slot, word, 0))
+        return false;
+    FAULT(index_cleared);
+    return true;
 }
 
 bool index_forget(const struct index *index, uint64_t slot, uint64_t word, uint64_t hash,
                   uint32_t stamp)
 {
-    return swap_any_heat(index, slot, word, ghost_word(hash, stamp));
+    if (!swap_any_heat(index, slot, word, ghost_word(hash, stamp)))
+        return false;
+    FAULT(index_forgotten);
+    return true;
 }
 
 bool index_move(const struct index *index, uint64_t slot, uint64_t from, uint64_t to)
 {
-    return swap_any_heat(index, slot, from, to);
+    FAULT(index_moving);
+    if (!swap_any_heat(index, slot, from, to))
+        return false;
+    FAULT(index_moved);
+    return true;
 }
 
 bool index_cool(const struct index *index, uint64_t slot, uint64_t word)
 {
-    return swap(index, slot, word, (word & ~INDEX_HEAT_MASK) | index_cooler(word));
+    if (!swap(index, slot, word, (word & ~INDEX_HEAT_MASK) | index_cooler(word)))
+        return false;
+    FAULT(index_cooled);
+    return true;
 }
 
 void index_touch(const struct index *index, uint64_t slot, uint64_t word)
@@ -333,8 +352,9 @@ void index_touch(const struct index *index, uint64_t slot, uint64_t word)
     uint64_t heat = word & INDEX_HEAT_MASK;
 
     /* relaxed: an RMW continues the release sequence of W2, and publishes nothing itself */
-    if (heat != INDEX_HOT)
-        (void)atomic_compare_exchange_strong_explicit(&index->slot[slot], &word,
-                                                      word | (heat << 1 | 1), memory_order_relaxed,
-                                                      memory_order_relaxed);
+    if (heat == INDEX_HOT)
+        return;
+    (void)atomic_compare_exchange_strong_explicit(&index->slot[slot], &word, word | (heat << 1 | 1),
+                                                  memory_order_relaxed, memory_order_relaxed);
+    FAULT(index_touched);
 }

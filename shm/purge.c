@@ -54,6 +54,7 @@
  */
 #include "shm/purge.h"
 
+#include "shm/fault.h"
 #include "shm/purge_kept.h"
 #include "shm/purge_map.h"
 #include "shm/region_map.h"
@@ -138,9 +139,12 @@ static uint64_t covering_epoch(const struct purge *purge)
 static void announce(struct purge *purge)
 {
     _Atomic uint64_t *kept = kept_of(purge, &purge->epoch);
-    /* P3: release pairs with R1 in purge_epoch(); acquire keeps the release sequence in order */
-    uint64_t before = atomic_fetch_add_explicit(&purge->epoch, 1, memory_order_acq_rel);
+    uint64_t before;
 
+    FAULT(purge_announcing);
+    /* P3: release pairs with R1 in purge_epoch(); acquire keeps the release sequence in order */
+    before = atomic_fetch_add_explicit(&purge->epoch, 1, memory_order_acq_rel);
+    FAULT(purge_announced);
     if (kept != NULL)
         purge_kept_raise(kept, before + 1);
 }
@@ -235,6 +239,7 @@ static bool raise_entry(struct purge *purge, const char *prefix, size_t bytes, u
             !text_begins(entry, prefix, bytes))
             continue;
         cover(purge, &entry->epoch, epoch);
+        FAULT(purge_entry_raised);
         /* acq_rel: a later W1 reads from this, so its W2 sees the epoch just raised; that it
          * succeeds also says that the text compared above was this one's */
         return atomic_compare_exchange_strong_explicit(&entry->version, &version, version,
@@ -270,15 +275,22 @@ static bool write_entry(struct purge *purge, struct purge_prefix *entry, const c
                                                  memory_order_acq_rel, /* W1 */
                                                  memory_order_relaxed))
         return false;
+    FAULT(purge_entry_taken);
     cover(purge, &purge->floor, atomic_load_explicit(&entry->epoch, memory_order_relaxed)); /* W2 */
-    cover(purge, &entry->epoch, epoch);                                                     /* W3 */
+    FAULT(purge_floor_raised);
+    cover(purge, &entry->epoch, epoch); /* W3 */
+    FAULT(purge_entry_covers);
     keep_text(purge, entry, prefix, bytes);
     atomic_thread_fence(memory_order_release);                         /* W4 */
     atomic_store_explicit(&entry->bytes, bytes, memory_order_relaxed); /* W5 */
-    for (size_t i = 0; i < text_words(bytes); i++)
+    for (size_t i = 0; i < text_words(bytes); i++) {
+        FAULT(purge_text_half);
         atomic_store_explicit(&entry->text[i], purge_text_word(prefix, bytes, i),
                               memory_order_relaxed);
+    }
+    FAULT(purge_text_written);
     atomic_store_explicit(&entry->version, version + 2, memory_order_release); /* W6, pairs R1 */
+    FAULT(purge_entry_given_back);
     return true;
 }
 
@@ -293,6 +305,7 @@ int purge_prefix(struct purge *purge, const char *prefix, size_t prefix_bytes)
     for (size_t i = 0; i < PURGE_PREFIXES && !done; i++) {
         uint64_t cursor = atomic_fetch_add_explicit(&purge->cursor, 1, memory_order_relaxed);
 
+        FAULT(purge_cursor_moved);
         done = write_entry(purge, &purge->prefix[cursor % PURGE_PREFIXES], prefix, prefix_bytes,
                            epoch);
     }

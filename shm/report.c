@@ -122,12 +122,13 @@ static json_t *cache_json(const struct stats *total, struct cold *cold)
 
     report_figures(cold, &figures);
     cold_json = json_pack(
-        "{s:I s:I s:I s:I s:I s:I s:I s:I s:I}", "budget_bytes", (json_int_t)figures.budget_bytes,
-        "used_bytes", (json_int_t)figures.used_bytes, "entries", (json_int_t)figures.entries,
-        "slots", (json_int_t)figures.slots, "segments", (json_int_t)figures.segments,
-        "segment_bytes", (json_int_t)figures.segment_bytes, "stored",
+        "{s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I}", "budget_bytes",
+        (json_int_t)figures.budget_bytes, "used_bytes", (json_int_t)figures.used_bytes, "entries",
+        (json_int_t)figures.entries, "slots", (json_int_t)figures.slots, "segments",
+        (json_int_t)figures.segments, "segment_bytes", (json_int_t)figures.segment_bytes, "stored",
         (json_int_t)LOAD(total->cold_stored), "refused", (json_int_t)LOAD(total->cold_refused),
-        "evictions", (json_int_t)LOAD(total->cold_evictions));
+        "evictions", (json_int_t)LOAD(total->cold_evictions), "corrupt",
+        (json_int_t)LOAD(total->cold_corrupt));
     hot_json = json_pack("{s:I s:I s:I}", "used_bytes", (json_int_t)LOAD(total->hot_bytes),
                          "entries", (json_int_t)LOAD(total->hot_entries), "evictions",
                          (json_int_t)LOAD(total->hot_evictions));

@@ -36,8 +36,8 @@
  *   since: nobody has opened the segment in between (claimed and unclaimed it may have been: that
  *   changes no byte). The bytes behind the caller's own fill were therefore never named under s, and
  *   appending to them is as in W2, W3: R2 finds s, put there by W0, which happens before W3 still.
- *   The fill must be the one that the caller noted: a killed opener may have left 0 in the table
- *   while pages can still be read.
+ *   The fill must be the one that the caller noted: that of the table may be another process's by
+ *   the time it is read.
  *
  * A run is a page over several segments, all OPEN and given one common sequence before the page is
  * written (join), so a reader needs that of the first alone; each is sealed, claimed and reclaimed
@@ -48,9 +48,9 @@
  *   to take the owner's name off is the whole repair. OPEN: published pages stay; fill covers
  *   complete ones only (it is stored after each), and what was being written behind it is named by
  *   nothing. RECLAIMING: some pages are out of the index, the others stay for the next pass, as no
- *   byte was changed before W4. A killed opener may have left fill 0 under the old sequence:
- *   its pages can be read until the next pass, which raises the sequence without a walk. A
- *   stopped process holds its open segment and no one waits for it: claims fail and move on.
+ *   byte was changed before W4. A killed opener may have left the old fill under the new
+ *   sequence: whole pages that nothing names, as no byte was changed before the fill either. So
+ *   a page that can be read is always inside the fill of its segment. A stopped process holds its open segment and no one waits for it: claims fail and move on.
  */
 #include "shm/ring.h"
 
@@ -179,6 +179,7 @@ void ring_set_area(const struct ring *ring, uint32_t segment, enum ring_area are
     if (ring_area(ring, segment) == area)
         return;
     atomic_store_explicit(&segment_at(ring, segment)->area, (uint32_t)area, memory_order_relaxed);
+    FAULT(ring_area_stored);
     (void)atomic_fetch_add_explicit(
         &ring->table->probation, area == RING_PROBATION ? 1 : (uint32_t)-1, memory_order_relaxed);
 }
@@ -196,6 +197,7 @@ uint64_t ring_turns(const struct ring *ring)
 void ring_count_turn(const struct ring *ring)
 {
     (void)atomic_fetch_add_explicit(&ring->table->turns, 1, memory_order_relaxed);
+    FAULT(ring_turn_counted);
 }
 
 bool ring_hand(const struct ring *ring, enum ring_area area, uint64_t *steps, uint32_t *ret_segment)
@@ -205,6 +207,7 @@ bool ring_hand(const struct ring *ring, enum ring_area area, uint64_t *steps, ui
             atomic_fetch_add_explicit(&ring->table->hand[area], 1, memory_order_relaxed);
         uint32_t segment = (uint32_t)(hand % ring->segments);
 
+        FAULT(ring_hand_moved);
         --*steps;
         if (ring_area(ring, segment) != area)
             continue;
@@ -265,8 +268,10 @@ bool ring_run_place(const struct ring *ring, uint32_t count, uint32_t *ret_first
             *ret_first = last + 1 - count;
         }
     }
-    if (found)
+    if (found) {
         atomic_store_explicit(&ring->table->run_hand, *ret_first + count, memory_order_relaxed);
+        FAULT(ring_run_placed);
+    }
     return found;
 }
 
@@ -284,6 +289,7 @@ bool ring_unclaim(const struct ring *ring, uint32_t segment)
 {
     uint64_t word;
 
+    FAULT(ring_unclaiming);
     return own_word(ring, segment, RING_RECLAIMING, &word) &&
            change(ring, segment, word, make_word(ring_word_sequence(word), 0, RING_SEALED));
 }
@@ -306,8 +312,11 @@ bool ring_claim(const struct ring *ring, uint32_t segment)
         !change(ring, segment, word,
                 make_word(ring_word_sequence(word), ring->owner, RING_RECLAIMING)))
         return false;
-    if (ring_word_sequence(word) != 0 || back(ring, segment))
+    FAULT(ring_claimed);
+    if (ring_word_sequence(word) != 0 || back(ring, segment)) {
+        FAULT(ring_backed);
         return true;
+    }
     (void)ring_unclaim(ring, segment);
     return false;
 }
@@ -316,12 +325,14 @@ bool ring_open(const struct ring *ring, uint32_t segment)
 {
     uint64_t word;
 
-    if (!own_word(ring, segment, RING_RECLAIMING, &word))
-        return false;
-    ring_set_fill(ring, segment, 0, 1);
-    if (!change(ring, segment, word,
+    FAULT(ring_opening);
+    if (!own_word(ring, segment, RING_RECLAIMING, &word) ||
+        !change(ring, segment, word,
                 make_word(ring_word_sequence(word) + 1, ring->owner, RING_OPEN))) /* W0, W4 */
         return false;
+    FAULT(ring_opened);
+    /* Not before W4: killed in between, pages that can still be read would be in no fill. */
+    ring_set_fill(ring, segment, 0, 1);
     atomic_thread_fence(memory_order_release); /* W1, W5: pairs R4 */
     return true;
 }
@@ -341,6 +352,7 @@ bool ring_join(const struct ring *ring, uint32_t first, uint32_t count)
         if (!own_word(ring, first + i, RING_OPEN, &word) ||
             !change(ring, first + i, word, make_word(newest, ring->owner, RING_OPEN)))
             return false;
+        FAULT(ring_joined_one);
     }
     atomic_thread_fence(memory_order_release); /* W1: pairs R4 */
     return true;
@@ -358,24 +370,33 @@ void ring_set_fill(const struct ring *ring, uint32_t segment, uint32_t fill, uin
     struct ring_segment *s = segment_at(ring, segment);
 
     atomic_store_explicit(&s->run, run, memory_order_relaxed);
+    FAULT(ring_fill_halved);
     /* release: the bytes come first, so that the fill covers whole pages when its owner is killed;
      * pairs with the acquire of the claim that follows the reaper's seal */
     atomic_store_explicit(&s->fill, fill, memory_order_release);
+    FAULT(ring_fill_set);
 }
 
 bool ring_seal(const struct ring *ring, uint32_t segment)
 {
     uint64_t word;
 
-    return own_word(ring, segment, RING_OPEN, &word) &&
-           change(ring, segment, word, make_word(ring_word_sequence(word), 0, RING_SEALED));
+    FAULT(ring_sealing);
+    if (!own_word(ring, segment, RING_OPEN, &word) ||
+        !change(ring, segment, word, make_word(ring_word_sequence(word), 0, RING_SEALED)))
+        return false;
+    FAULT(ring_sealed);
+    return true;
 }
 
 bool ring_resume(const struct ring *ring, uint32_t segment, uint32_t sequence)
 {
     /* no fence: W1 of the caller's own open still stands before all that it writes */
-    return change(ring, segment, make_word(sequence, 0, RING_SEALED),
-                  make_word(sequence, ring->owner, RING_OPEN));
+    if (!change(ring, segment, make_word(sequence, 0, RING_SEALED),
+                make_word(sequence, ring->owner, RING_OPEN)))
+        return false;
+    FAULT(ring_resumed);
+    return true;
 }
 
 uint32_t ring_fill(const struct ring *ring, uint32_t segment)
@@ -406,10 +427,14 @@ unsigned ring_reap(const struct ring *ring, uint32_t dead_peer)
         uint64_t word = word_now(ring, i);
 
         probation += ring_area(ring, i) == RING_PROBATION;
-        if (state_of(word) != RING_SEALED && (word >> PEER_SHIFT & PEER_MASK) == dead_peer)
+        if (state_of(word) != RING_SEALED && (word >> PEER_SHIFT & PEER_MASK) == dead_peer) {
             repaired += change(ring, i, word, make_word(ring_word_sequence(word), 0, RING_SEALED));
+            FAULT(ring_reaped_one);
+        }
     }
-    /* Others may change areas while this counts: then it is off by those, until the next death. */
+    FAULT(ring_reaped_all);
+    /* Others may change areas while this counts: then it is off by those that were on the way, until
+     * the next death. It decides which area gives a segment, nothing else. */
     atomic_store_explicit(&ring->table->probation, probation, memory_order_relaxed);
     return repaired;
 }

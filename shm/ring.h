@@ -9,6 +9,7 @@
 #define SSRD_SHM_RING_H
 
 #include "shm/base.h"
+#include "shm/fault.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -218,7 +219,15 @@ static inline void ring_copy(void *to, const void *from, size_t bytes)
 
 static inline void ring_write(void *to, const void *from, size_t bytes)
 {
+#ifdef SSRD_FAULT_POINTS
+    size_t half = bytes / 2;
+
+    memcpy(to, from, half);
+    FAULT(ring_half_written);
+    memcpy((char *)to + half, (const char *)from + half, bytes - half);
+#else
     memcpy(to, from, bytes);
+#endif
 }
 
 static inline bool ring_equal(const void *shared, const void *own, size_t bytes)

@@ -1,402 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stress_cold.c - many processes on one small region: find, put, delete and purge as fast as they
- * can, while the parent, itself one of them, stops some and kills others with SIGKILL at random
- * moments, reaps them and starts new ones. Pages check themselves: each byte follows from key,
- * version and serial number. With --threads: the same in threads and without deaths, for TSan.
- * What it checks, and how it was seen to fail: README.md.
- *
- * The oracle for purges. data[k] is the version of what key k is rendered from. A purger raises it,
- * purges, and only then raises floor[k]. Whoever reads floor[k] and then gets a page older than
- * that was served what was purged before its request came in. Renders note the epoch before they
- * read data[k], as a worker does; and each peer has a small hot cache that revalidates on epochs.
+ * stress_cold.c - many processes on one small region, each at the operations of workload.h as fast as
+ * it can, while the parent, itself one of them, stops some and kills others with SIGKILL at random
+ * moments, reaps them and starts new ones. With --threads: the same in threads and without deaths,
+ * for TSan. With --flip: bits of pages change by themselves. What it checks, how it was seen to fail
+ * and how to run it for long: README.md.
  */
-#include "shm/cold.h"
+#include "tests/stress/accounts.h"
+#include "tests/stress/workload.h"
+
+#include "shm/fault.h"
 #include "shm/peers.h"
-#include "shm/purge.h"
 #include "shm/region_map.h"
-#include "shm/ring.h"
+#include "shm/stats.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
-#define KEYS 600u
-#define GROUPS 16u
-#define TAGS 16u
-#define HOT 64u
 #define PEERS_MAX 64u
-#define PAGE_BYTES_MAX (128 * 1024)
-
-/* Shared by all peers, beside the region: what they agree on and what went wrong. */
-struct board {
-    _Atomic uint64_t data[KEYS];
-    _Atomic uint64_t floor[KEYS];
-    _Atomic uint64_t serial;
-    _Atomic uint64_t finds, hits, hot_hits, puts, refused, stale, purges, deletes;
-    _Atomic uint32_t stop;
-    _Atomic uint32_t failures;
-    char what[256]; /* of the first failure */
-};
-
-struct hot_page {
-    uint32_t key;
-    uint64_t epoch; /* at which it was last found valid */
-    struct page *page;
-};
-
-struct actor {
-    struct board *board;
-    struct purge *purge;
-    struct cold *cold;
-    bool in_thread;
-    uint64_t random;
-    struct hot_page hot[HOT];
-    uint64_t buf[PAGE_BYTES_MAX / 8];
-    uint64_t body[PAGE_BYTES_MAX / 8];
-};
-
-static void bump(_Atomic uint64_t *counter)
-{
-    (void)atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
-}
-
-static uint64_t mixed(uint64_t x)
-{
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-    return x ^ x >> 31;
-}
-
-static uint64_t draw(struct actor *s, uint64_t below)
-{
-    s->random += 0x9e3779b97f4a7c15u;
-    return mixed(s->random) % below;
-}
-
-static void fail(struct board *board, const char *what, uint32_t key, uint64_t got, uint64_t want)
-{
-    if (atomic_fetch_add_explicit(&board->failures, 1, memory_order_relaxed) == 0)
-        (void)snprintf(board->what, sizeof board->what, "%s: key %u, got %llu, want %llu", what,
-                       key, (unsigned long long)got, (unsigned long long)want);
-    atomic_store_explicit(&board->stop, 1, memory_order_relaxed);
-}
-
-static size_t path_of(uint32_t key, char path[static 32])
-{
-    return (size_t)snprintf(path, 32, "/g%u/k%u", key % GROUPS, key);
-}
-
-/* Two keys share each hash, so that only the comparison of whole keys tells them apart. */
-static uint64_t hash_of(uint32_t key)
-{
-    uint32_t pair = key / 2;
-
-    return XXH3_64bits(&pair, sizeof pair);
-}
-
-static uint64_t tag_of(uint32_t key)
-{
-    char tag[16];
-    int n = snprintf(tag, sizeof tag, "t%u", key / 7 % TAGS);
-
-    return purge_tag_hash(tag, (size_t)n);
-}
-
-/* --- pages that check themselves ---------------------------------------------------------- */
-
-/* Mostly small, some near the size of a segment, a few over several. In words. */
-static size_t body_words(struct actor *s)
-{
-    uint64_t kind = draw(s, 100);
-
-    if (kind < 80)
-        return 3 + draw(s, 250);
-    if (kind < 97)
-        return 250 + draw(s, 2000);
-    return 2000 + draw(s, 9000);
-}
-
-static uint64_t body_word(uint32_t key, uint64_t version, uint64_t serial, size_t i)
-{
-    return mixed(key * 0x9e3779b97f4a7c15u + version * 0x100000001b3u + serial +
-                 i * 0xff51afd7ed558ccdu);
-}
-
-static struct page *render(struct actor *s, uint32_t key, uint64_t epoch, uint64_t version)
-{
-    uint64_t serial = atomic_fetch_add_explicit(&s->board->serial, 1, memory_order_relaxed);
-    size_t words = body_words(s);
-    uint64_t tag = tag_of(key);
-    char path[32];
-    size_t path_bytes = path_of(key, path);
-    struct page_source source = {
-        .hash = hash_of(key),
-        .path_hash = purge_url_hash(path, path_bytes),
-        .epoch = epoch,
-        .stored_ms = serial,
-        .fresh_until_ms = UINT64_MAX / 2,
-        .status = 200,
-        .key = {path, path_bytes},
-        .path_bytes = (uint32_t)path_bytes,
-        .tags = &tag,
-        .tag_count = 1,
-    };
-
-    s->body[0] = key;
-    s->body[1] = version;
-    s->body[2] = serial;
-    for (size_t i = 3; i < words; i++)
-        s->body[i] = body_word(key, version, serial, i);
-    source.variant[PAGE_IDENTITY] =
-        (struct page_variant_source){{"H\r\n", 3}, {(const char *)s->body, words * 8}, {"", 0}};
-    page_build(&source, (struct page *)s->buf);
-    return (struct page *)s->buf;
-}
-
-static void check_page(struct actor *s, const struct page *page, uint32_t key, uint64_t floor,
-                       const char *purged)
-{
-    const uint64_t *body = (const void *)page_at(page, page->variant[PAGE_IDENTITY].body_offset);
-    size_t words = page->variant[PAGE_IDENTITY].body_bytes / 8;
-
-    if (words < 3)
-        return fail(s->board, "torn (size)", key, words, 3);
-    if (body[0] != key)
-        return fail(s->board, "foreign or torn", key, body[0], key);
-    for (size_t i = 3; i < words; i++) {
-        if (body[i] != body_word(key, body[1], body[2], i))
-            return fail(s->board, "torn", key, i, words);
-    }
-    if (body[1] < floor)
-        fail(s->board, purged, key, body[1], floor);
-}
-
-/* --- what a peer does --------------------------------------------------------------------- */
-
-static void hot_drop(struct hot_page *hot)
-{
-    free(hot->page);
-    *hot = (struct hot_page){0};
-}
-
-/* As a worker's hot cache does it: one comparison, unless something was purged. */
-static bool hot_get(struct actor *s, uint32_t key, uint64_t floor)
-{
-    struct hot_page *hot = &s->hot[key % HOT];
-    uint64_t epoch = purge_epoch(s->purge);
-
-    if (hot->page == NULL || hot->key != key)
-        return false;
-    if (hot->epoch != epoch && !purge_page_valid(s->purge, hot->page)) {
-        hot_drop(hot);
-        return false;
-    }
-    hot->epoch = epoch;
-    check_page(s, hot->page, key, floor, "purged page from a hot cache");
-    bump(&s->board->hot_hits);
-    return true;
-}
-
-static void hot_put(struct actor *s, uint32_t key, uint64_t epoch, const struct page *page)
-{
-    struct hot_page *hot = &s->hot[key % HOT];
-
-    hot_drop(hot);
-    hot->page = malloc(page->bytes);
-    if (hot->page == NULL)
-        return;
-    memcpy(hot->page, page, page->bytes);
-    hot->key = key;
-    hot->epoch = epoch;
-}
-
-static bool get(struct actor *s, uint32_t key)
-{
-    /* acquire: pairs with the purger's release: what it purged is purged for us */
-    uint64_t floor = atomic_load_explicit(&s->board->floor[key], memory_order_acquire);
-    struct page *page = (struct page *)s->buf;
-    struct cold_ref ref;
-    char path[32];
-    size_t path_bytes = path_of(key, path);
-    uint64_t epoch;
-
-    if (hot_get(s, key, floor))
-        return true;
-    bump(&s->board->finds);
-    epoch = purge_epoch(s->purge);
-    if (cold_find(s->cold, path, path_bytes, hash_of(key), &ref) != 0)
-        return false;
-    if (ref.page_bytes > sizeof s->buf) {
-        fail(s->board, "size out of bounds", key, ref.page_bytes, sizeof s->buf);
-        return true;
-    }
-    if (cold_copy(s->cold, &ref, path, path_bytes, page) != 0)
-        return false;
-    bump(&s->board->hits);
-    check_page(s, page, key, floor, "purged page");
-    if (draw(s, 4) == 0)
-        hot_put(s, key, epoch, page);
-    return true;
-}
-
-static void put(struct actor *s, uint32_t key)
-{
-    uint64_t epoch = purge_epoch(s->purge);
-    /* acquire: pairs with the purger's raise */
-    uint64_t version = atomic_load_explicit(&s->board->data[key], memory_order_acquire);
-    struct page *page = render(s, key, epoch, version);
-    int rc;
-
-    if (draw(s, 16) == 0)
-        (void)sched_yield(); /* a slow render: much may be purged meanwhile */
-    rc = cold_put(s->cold, page);
-    if (rc == 0)
-        bump(&s->board->puts);
-    else if (rc == -EAGAIN)
-        bump(&s->board->refused);
-    else if (rc == -ESTALE)
-        bump(&s->board->stale);
-    else
-        fail(s->board, "put", key, (uint64_t)-rc, 0);
-}
-
-enum what { URL, TAG, PREFIX, ALL };
-
-static bool covers(enum what what, uint32_t of, uint32_t key)
-{
-    switch (what) {
-    case URL:
-        return key == of;
-    case TAG:
-        return key / 7 % TAGS == of / 7 % TAGS;
-    case PREFIX:
-        return key % GROUPS == of % GROUPS;
-    case ALL:
-        break;
-    }
-    return true;
-}
-
-static void raise_floor(struct board *board, uint32_t key, uint64_t version)
-{
-    uint64_t now = atomic_load_explicit(&board->floor[key], memory_order_relaxed);
-
-    /* release: pairs with get() */
-    while (now < version &&
-           !atomic_compare_exchange_weak_explicit(&board->floor[key], &now, version,
-                                                  memory_order_release, memory_order_relaxed))
-        continue;
-}
-
-static void purge(struct actor *s, enum what what, uint32_t of)
-{
-    uint64_t version[KEYS];
-    char text[32];
-    size_t bytes = path_of(of, text);
-
-    for (uint32_t key = 0; key < KEYS; key++) {
-        if (covers(what, of, key)) /* acq_rel: pairs with put() */
-            version[key] =
-                atomic_fetch_add_explicit(&s->board->data[key], 1, memory_order_acq_rel) + 1;
-    }
-    if (what == URL) {
-        purge_url(s->purge, text, bytes);
-    } else if (what == TAG) {
-        bytes = (size_t)snprintf(text, sizeof text, "t%u", of / 7 % TAGS);
-        purge_tag(s->purge, text, bytes);
-    } else if (what == PREFIX) {
-        /* sometimes a text that was not purged lately, so that entries are forgotten */
-        if (draw(s, 2) == 0) {
-            bytes = (size_t)snprintf(text, sizeof text, "/h%llu/", (unsigned long long)draw(s, 99));
-            (void)purge_prefix(s->purge, text, bytes);
-        }
-        bytes = (size_t)snprintf(text, sizeof text, "/g%u/", of % GROUPS);
-        (void)purge_prefix(s->purge, text, bytes);
-    } else {
-        purge_all(s->purge);
-    }
-    for (uint32_t key = 0; key < KEYS; key++) {
-        if (covers(what, of, key))
-            raise_floor(s->board, key, version[key]);
-    }
-    bump(&s->board->purges);
-}
-
-/* Popular keys first, as with pages. */
-static uint32_t draw_key(struct actor *s)
-{
-    uint64_t a = draw(s, KEYS);
-
-    return (uint32_t)(a * draw(s, KEYS) / KEYS);
-}
-
-static void step(struct actor *s)
-{
-    uint32_t key = draw_key(s);
-    uint64_t kind = draw(s, 10000);
-    char path[32];
-
-    if (kind < 9700) {
-        if (!get(s, key))
-            put(s, key);
-    } else if (kind < 9880) {
-        put(s, key);
-    } else if (kind < 9940) {
-        (void)cold_delete(s->cold, path, path_of(key, path), hash_of(key));
-        bump(&s->board->deletes);
-    } else if (kind < 9980) {
-        purge(s, URL, key);
-    } else if (kind < 9990) {
-        purge(s, TAG, key);
-    } else {
-        purge(s, kind < 9999 ? PREFIX : ALL, key);
-    }
-}
-
-static struct actor *peer_open(struct board *board, struct region *region, uint32_t row,
-                               uint64_t seed)
-{
-    struct actor *s = calloc(1, sizeof *s);
-
-    if (s == NULL || cold_open(region, row, &s->cold) != 0)
-        abort();
-    s->board = board;
-    s->purge = purge_of(region);
-    s->random = mixed(seed + row);
-    return s;
-}
-
-static void peer_close(struct actor *s)
-{
-    for (uint32_t i = 0; i < HOT; i++)
-        hot_drop(&s->hot[i]);
-    cold_close(s->cold);
-    free(s);
-}
-
-static void run(struct actor *s)
-{
-    while (atomic_load_explicit(&s->board->stop, memory_order_relaxed) == 0)
-        step(s);
-}
-
-/* --- processes, deaths -------------------------------------------------------------------- */
 
 struct options {
     unsigned seconds;
+    unsigned stop_seconds; /* how long one peer is stopped, once; 0: none is for that long */
     unsigned peers;
     bool threads;
+    bool flip;
     uint64_t seed;
 };
 
@@ -405,8 +39,9 @@ struct child {
     uint32_t row;
 };
 
+/* What was done to the peers. */
 struct deaths {
-    unsigned kills, stops, repairs;
+    unsigned kills, stops, long_stops, repairs, flips;
 };
 
 static void start_child(struct child *child, struct board *board, struct region *region,
@@ -418,66 +53,102 @@ static void start_child(struct child *child, struct board *board, struct region 
     if (child->pid < 0)
         abort();
     if (child->pid == 0) {
+        struct actor *actor;
+
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        run(peer_open(board, region, child->row, seed)); /* its end is a kill, or a failure */
+        actor = workload_open(board, region, child->row, seed);
+#ifdef SSRD_FAULT_POINTS /* many die by themselves, where it matters */
+        fault_arm((enum fault_point)workload_draw(actor, FAULT_POINTS),
+                  1 + workload_draw(actor, 20), SIGKILL);
+#endif
+        workload_run(actor); /* its end is a kill, or a failure */
         _exit(0);
     }
 }
 
 /* Kill, reap and repair, as the master does. */
-static void end_child(struct child *child, struct board *board, struct region *region,
-                      struct cold *cold, struct deaths *deaths)
+static void end_child(struct child *child, struct actor *own, struct region *region,
+                      struct deaths *deaths)
 {
     int status = 0;
 
     (void)kill(child->pid, SIGKILL);
     (void)waitpid(child->pid, &status, 0);
     if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
-        fail(board, "a peer crashed, signal", 0, (uint64_t)WTERMSIG(status), SIGKILL);
-    deaths->repairs += cold_reap(cold, child->row);
+        workload_fail(own->board, "a peer crashed, signal", 0, (uint64_t)WTERMSIG(status), SIGKILL);
+    deaths->repairs += cold_reap(own->cold, child->row);
     peer_release(region, child->row);
+    deaths->kills++;
 }
 
-static void steps(struct actor *s, uint64_t count)
+/* One bit of the segments, wherever it is: of a page, of its struct, of what is behind the pages. */
+static void flip_bit(struct actor *own, struct region *region)
 {
-    while (count-- > 0 && atomic_load_explicit(&s->board->stop, memory_order_relaxed) == 0)
-        step(s);
+    uint64_t bytes = (uint64_t)region->header->segments * region->header->segment_bytes;
+    uint64_t bit = workload_draw(own, bytes * 8);
+    unsigned char *at = (unsigned char *)region_at(region, REGION_SEGMENTS) + bit / 8;
+
+    (void)__atomic_fetch_xor(at, (unsigned char)(1u << bit % 8), __ATOMIC_RELAXED);
+}
+
+static bool stopped(const struct board *board)
+{
+    return atomic_load_explicit(&board->stop, memory_order_relaxed) != 0;
+}
+
+/* Stop a peer anywhere: the others go on, ourselves among them. */
+static void stop_child(const struct child *victim, struct actor *own, struct deaths *deaths)
+{
+    (void)kill(victim->pid, SIGSTOP);
+    workload_steps(own, 500);
+    if (workload_draw(own, 2) == 0)
+        (void)kill(victim->pid, SIGCONT);
+    deaths->stops++;
 }
 
 static void run_processes(const struct options *options, struct actor *own, struct region *region,
                           struct deaths *deaths)
 {
     struct child child[PEERS_MAX];
-    uint64_t end_ms = mono_ms() + options->seconds * 1000u;
+    uint64_t start_ms = mono_ms();
+    uint64_t end_ms = start_ms + options->seconds * 1000u;
+    uint64_t go_on_ms = start_ms + options->stop_seconds * 1000u;
+    bool long_stop = options->stop_seconds > 0 && options->peers > 1;
     uint64_t seed = options->seed;
 
     for (unsigned i = 0; i < options->peers; i++)
         start_child(&child[i], own->board, region, seed++);
-    while (mono_ms() < end_ms &&
-           atomic_load_explicit(&own->board->stop, memory_order_relaxed) == 0) {
-        struct child *victim = &child[draw(own, options->peers)];
+    if (long_stop) { /* the last one, in the middle of something */
+        workload_steps(own, 100);
+        (void)kill(child[options->peers - 1].pid, SIGSTOP);
+    }
+    while (mono_ms() < end_ms && !stopped(own->board)) {
+        struct child *victim = &child[workload_draw(own, options->peers - long_stop)];
 
-        if (draw(own, 8) == 0) { /* stopped anywhere: the others go on */
-            (void)kill(victim->pid, SIGSTOP);
-            steps(own, 2000);
-            if (draw(own, 2) == 0)
-                (void)kill(victim->pid, SIGCONT);
-            deaths->stops++;
+        if (long_stop && mono_ms() >= go_on_ms) {
+            (void)kill(child[options->peers - 1].pid, SIGCONT);
+            long_stop = false;
+            deaths->long_stops++;
         }
-        steps(own, draw(own, 300));
-        end_child(victim, own->board, region, own->cold, deaths);
-        deaths->kills++;
+        if (workload_draw(own, 8) == 0)
+            stop_child(victim, own, deaths);
+        workload_steps(own, workload_draw(own, workload_draw(own, 16) == 0 ? 1500 : 100));
+        if (options->flip) {
+            flip_bit(own, region);
+            deaths->flips++;
+        }
+        end_child(victim, own, region, deaths);
         start_child(victim, own->board, region, seed++);
-        if (draw(own, 50) == 0)
+        if (workload_draw(own, 50) == 0)
             (void)cold_sweep_prefix(own->cold, "/g3/", 4);
     }
     for (unsigned i = 0; i < options->peers; i++)
-        end_child(&child[i], own->board, region, own->cold, deaths);
+        end_child(&child[i], own, region, deaths);
 }
 
 static void *thread_main(void *arg)
 {
-    run(arg);
+    workload_run(arg);
     return NULL;
 }
 
@@ -488,38 +159,41 @@ static void run_threads(const struct options *options, struct actor *own, struct
     uint64_t end_ms = mono_ms() + options->seconds * 1000u;
 
     for (unsigned i = 0; i < options->peers; i++) {
-        peer[i] = peer_open(own->board, region, i, options->seed);
+        peer[i] = workload_open(own->board, region, i, options->seed);
         if (pthread_create(&thread[i], NULL, thread_main, peer[i]) != 0)
             abort();
     }
-    while (mono_ms() < end_ms && atomic_load_explicit(&own->board->stop, memory_order_relaxed) == 0)
-        step(own);
+    while (mono_ms() < end_ms && !stopped(own->board))
+        workload_step(own);
     atomic_store_explicit(&own->board->stop, 1, memory_order_relaxed);
     for (unsigned i = 0; i < options->peers; i++) {
         (void)pthread_join(thread[i], NULL);
-        peer_close(peer[i]);
+        workload_close(peer[i]);
     }
 }
 
-/* After the run: nothing is held but what we hold ourselves, and all of it can be used again. */
-static void check_accounts(struct actor *own, struct region *region)
+/* After the run, all peers being dead or through: the figures add up; everything can be stored, and all
+ * of the ring used, again; and then they still do. */
+static void check_accounts(const struct options *options, struct board *board,
+                           struct region *region, const struct deaths *deaths)
 {
-    struct cold_figures figures;
-    struct ring ring;
+    struct actor *own = NULL;
+    struct accounts accounts;
+    char why[160] = "";
 
-    ring_view(region, REGION_PEERS_MAX, &ring);
-    if (ring_held(&ring) > 1)
-        fail(own->board, "segments still held", 0, ring_held(&ring), 1);
-    cold_figures(own->cold, &figures);
-    if (figures.used_bytes > figures.budget_bytes)
-        fail(own->board, "over budget", 0, figures.used_bytes, figures.budget_bytes);
-    for (uint32_t i = 0; i < 4 * ring.segments; i++) {
-        uint32_t key = i % KEYS;
-        struct page *page = render(own, key, purge_epoch(own->purge), own->board->data[key]);
-
-        if (cold_put(own->cold, page) != 0 || !get(own, key))
-            fail(own->board, "a page stored in peace is not there", key, 0, 1);
-    }
+    if (!accounts_add_up(region, options->flip, &accounts, why) || accounts.twins > deaths->kills ||
+        accounts.corrupt > deaths->flips)
+        goto wrong;
+    own = workload_open(board, region, REGION_PEERS_MAX, options->seed);
+    for (int i = 0; i < 4; i++)
+        workload_store_all(own);
+    workload_close(own);
+    if (!accounts_add_up(region, options->flip, &accounts, why) || accounts.twins > 0)
+        goto wrong;
+    return;
+wrong:
+    workload_fail(board, "the accounts", 0, accounts.twins, accounts.corrupt);
+    (void)printf("accounts: %s\n", why);
 }
 
 static int parse(int argc, char **argv, struct options *options)
@@ -528,7 +202,9 @@ static int parse(int argc, char **argv, struct options *options)
         {"seconds", required_argument, NULL, 's'},
         {"peers", required_argument, NULL, 'p'},
         {"seed", required_argument, NULL, 'e'},
+        {"stop-seconds", required_argument, NULL, 'o'},
         {"threads", no_argument, NULL, 't'},
+        {"flip", no_argument, NULL, 'f'},
         {NULL, 0, NULL, 0},
     };
     int c;
@@ -540,15 +216,44 @@ static int parse(int argc, char **argv, struct options *options)
             options->peers = (unsigned)strtoul(optarg, NULL, 10);
         else if (c == 'e')
             options->seed = strtoull(optarg, NULL, 10);
+        else if (c == 'o')
+            options->stop_seconds = (unsigned)strtoul(optarg, NULL, 10);
         else if (c == 't')
             options->threads = true;
+        else if (c == 'f')
+            options->flip = true;
         else
             return -EINVAL;
     }
     return optind == argc && options->peers >= 1 && options->peers <= PEERS_MAX ? 0 : -EINVAL;
 }
 
-#define COUNT(name) (unsigned long long)board->name
+static uint64_t corrupt_seen(const struct region *region)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t row = 0; row < REGION_PEERS_MAX; row++)
+        sum += atomic_load_explicit(&stats_at(region, row)->cold_corrupt, memory_order_relaxed);
+    return sum;
+}
+
+#define COUNT(name) (unsigned long long)atomic_load_explicit(&board->name, memory_order_relaxed)
+
+/* One line: read by people and by `long`. */
+static void print(const struct options *options, const struct board *board,
+                  const struct region *region, const struct deaths *deaths)
+{
+    (void)printf("%s seed=%llu operations=%llu finds=%llu hits=%llu hot_hits=%llu puts=%llu "
+                 "refused=%llu stale=%llu purges=%llu deletes=%llu kills=%u stops=%u long_stops=%u "
+                 "repairs=%u flips=%u corrupt=%llu\n",
+                 board->failures != 0 ? "FAILED" : "ok", (unsigned long long)options->seed,
+                 COUNT(steps), COUNT(finds), COUNT(hits), COUNT(hot_hits), COUNT(puts),
+                 COUNT(refused), COUNT(stale), COUNT(purges), COUNT(deletes), deaths->kills,
+                 deaths->stops, deaths->long_stops, deaths->repairs, deaths->flips,
+                 (unsigned long long)corrupt_seen(region));
+    if (board->failures != 0)
+        (void)printf("first of %u: %s\n", board->failures, board->what);
+}
 
 int main(int argc, char **argv)
 {
@@ -560,30 +265,24 @@ int main(int argc, char **argv)
     bool failed;
 
     if (parse(argc, argv, &options) != 0) {
-        (void)fprintf(stderr, "stress_cold [--seconds N] [--peers 1-64] [--seed N] [--threads]\n");
+        (void)fprintf(stderr, "stress_cold [--seconds N] [--peers 1-64] [--seed N] [--threads] "
+                              "[--flip] [--stop-seconds N]\n");
         return 64;
     }
     board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (board == MAP_FAILED ||
-        region_create(&(struct region_sizes){MIB, PAGE_BYTES_MAX}, &region) != 0)
+        region_create(&(struct region_sizes){MIB, WORKLOAD_PAGE_BYTES_MAX}, &region) != 0)
         return 71;
-    own = peer_open(board, region, REGION_PEERS_MAX, options.seed);
+    own = workload_open(board, region, REGION_PEERS_MAX, options.seed);
     if (options.threads)
         run_threads(&options, own, region);
     else
         run_processes(&options, own, region, &deaths);
+    workload_close(own);
     if (board->failures == 0)
-        check_accounts(own, region);
+        check_accounts(&options, board, region, &deaths);
     failed = board->failures != 0;
-    (void)printf(
-        "%s seed=%llu finds=%llu hits=%llu hot_hits=%llu puts=%llu refused=%llu stale=%llu "
-        "purges=%llu deletes=%llu kills=%u stops=%u repairs=%u\n",
-        failed ? "FAILED" : "ok", (unsigned long long)options.seed, COUNT(finds), COUNT(hits),
-        COUNT(hot_hits), COUNT(puts), COUNT(refused), COUNT(stale), COUNT(purges), COUNT(deletes),
-        deaths.kills, deaths.stops, deaths.repairs);
-    if (failed)
-        (void)printf("first of %u: %s\n", board->failures, board->what);
-    peer_close(own);
+    print(&options, board, region, &deaths);
     region_close(region);
     (void)munmap(board, sizeof *board);
     return failed;
