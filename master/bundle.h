@@ -1,23 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bundle.h - the bundle's bytes, read by the master (which may still be root) and inherited by
- * zygotes and workers (which are not). What the bytes mean is the zygote's business.
+ * bundle.h - the bundle's bytes, and those of the files that it imports, read by the master (which
+ * may still be root) and inherited by zygotes and workers (which are not), so that all processes of
+ * a generation see one version. What the bytes mean is the zygote's business.
  */
 #ifndef SSRD_MASTER_BUNDLE_H
 #define SSRD_MASTER_BUNDLE_H
 
 #include "shm/base.h"
+#include "shm/heritage.h"
 
 #define BUNDLE_BYTES_MAX (64 * MIB)
+
+/* Further files are only looked for, so beyond these the rest is left to be read when needed. */
+#define BUNDLE_FILES_MAX 10000u
+#define BUNDLE_FILES_BYTES_MAX (256 * MIB)
 
 struct bundle {
     char *source;
     size_t bytes;
-    uint64_t hash; /* XXH3 of the bytes */
+    uint64_t hash;              /* XXH3 of the bytes, and of the names and bytes of the files */
+    bool package_is_module;     /* a .js file whose package.json has "type": "module" */
+    struct heritage_file *file; /* those imported with a literal name, and by these; by name */
+    size_t file_count;
 };
 
 /*
- * Read path. 0, or negative errno and in problem (cap bytes) one line that names the file and what
+ * Read path, and the .js, .mjs, .cjs and .json files that it imports (imports.h); those that can't
+ * be read are passed over. 0, or negative errno and in problem (cap bytes) one line that names the file and what
  * to do: missing, unreadable, a directory, empty, above BUNDLE_BYTES_MAX.
  */
 int bundle_read(const char *path, struct bundle *ret_bundle, char *problem, size_t cap);

@@ -105,6 +105,7 @@ static void add_field(XXH3_state_t *state, const struct config_option *option, c
     switch (option->type) {
     case CONFIG_TEXT:
     case CONFIG_ADDRESS:
+    case CONFIG_JSON_MAP:
         add_text(state, value->text);
         break;
     case CONFIG_TEXT_LIST:

@@ -5,6 +5,7 @@
  */
 #include "master/config_option.h"
 
+#include "master/config_json.h"
 #include "master/config_record.h"
 #include "master/config_value.h"
 
@@ -34,6 +35,7 @@
 #define BYTES_STATUS_TTLS sizeof(struct status_ttl_list)
 #define BYTES_HEADERS sizeof(struct name_value_list)
 #define BYTES_RECORDS sizeof(struct config_records)
+#define BYTES_JSON_MAP sizeof(char *)
 
 #define OPTION(key, type, initial, min, max, choices, later, field, text)                          \
     static_assert(sizeof(((struct config *)0)->field) == BYTES_##type, key);
@@ -83,6 +85,7 @@ static const struct {
                             BYTES_STATUS_TTLS},
     [CONFIG_HEADERS] = {"map", "a map of header names and values", BYTES_HEADERS},
     [CONFIG_RECORDS] = {"list", "a list of maps", BYTES_RECORDS},
+    [CONFIG_JSON_MAP] = {"map", "a map", BYTES_JSON_MAP},
     [CONFIG_ANY_LIST] = {"list", "a list", 0},
     [CONFIG_ANY_MAP] = {"map", "a map", 0},
     [CONFIG_ROUTES] = {"list", "a list of routes", 0},
@@ -353,6 +356,12 @@ int config_option_read(const struct config_option *option, const struct config_n
     case CONFIG_ANY_MAP:
         if (node->kind != CONFIG_NODE_MAP)
             rc = config_option_wrong(report, node, types[option->type].wanted);
+        break;
+    case CONFIG_JSON_MAP:
+        if (node->kind != CONFIG_NODE_MAP)
+            rc = config_option_wrong(report, node, types[option->type].wanted);
+        else
+            rc = config_json(node, &value.text);
         break;
     case CONFIG_TEXT_LIST:
     case CONFIG_ADDRESS_LIST:

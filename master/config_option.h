@@ -31,7 +31,8 @@ enum config_type {
     CONFIG_QUERY,
     CONFIG_STATUS_TTLS, /* sorted */
     CONFIG_HEADERS,
-    CONFIG_RECORDS, /* config_record.h */
+    CONFIG_RECORDS,  /* config_record.h */
+    CONFIG_JSON_MAP, /* any YAML, kept as JSON text */
     CONFIG_ANY_LIST,
     CONFIG_ANY_MAP,
     CONFIG_ROUTES,

@@ -33,6 +33,7 @@ void config_option_value_done(const struct config_option *option, union config_v
     switch (option->type) {
     case CONFIG_TEXT:
     case CONFIG_ADDRESS:
+    case CONFIG_JSON_MAP:
         free(value->text);
         break;
     case CONFIG_TEXT_LIST:
@@ -129,6 +130,7 @@ int config_option_copy(const struct config_option *option, const void *field,
     switch (option->type) {
     case CONFIG_TEXT:
     case CONFIG_ADDRESS:
+    case CONFIG_JSON_MAP:
         ret_value->text = strdup(*text);
         return ret_value->text ? 0 : -ENOMEM;
     case CONFIG_TEXT_LIST:
@@ -192,6 +194,7 @@ bool config_option_equal(const struct config_option *option, const union config_
     switch (option->type) {
     case CONFIG_TEXT:
     case CONFIG_ADDRESS:
+    case CONFIG_JSON_MAP:
         return strcmp(a->text, b->text) == 0;
     case CONFIG_TEXT_LIST:
     case CONFIG_ADDRESS_LIST:

@@ -254,6 +254,8 @@ static int on_scalar(struct builder *b, const yaml_event_t *event)
                    !is_key && is_null(event) ? CONFIG_NODE_NULL : CONFIG_NODE_SCALAR);
     if (!node)
         return -ENOMEM;
+    node->is_plain =
+        event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && event->data.scalar.plain_implicit;
     rc = attach(b, event->start_mark, node);
     return rc != 0 ? rc : set_anchor(b, event->start_mark, event->data.scalar.anchor, node);
 }
@@ -269,6 +271,7 @@ static int copy(struct builder *b, yaml_mark_t mark, const struct config_node *n
     made = node_at(b, mark, node->text, node->kind);
     if (!made)
         return -ENOMEM;
+    made->is_plain = node->is_plain;
     made->line = node->line; /* where it is written */
     made->column = node->column;
     rc = attach(b, mark, made);

@@ -20,6 +20,7 @@ enum config_node_kind { CONFIG_NODE_NULL, CONFIG_NODE_SCALAR, CONFIG_NODE_LIST, 
 
 struct config_node {
     enum config_node_kind kind;
+    bool is_plain; /* a scalar without quotes */
     uint32_t line; /* 1-based */
     uint32_t column;
     char *text; /* scalars, ${…} replaced; "" otherwise */

@@ -295,6 +295,9 @@ static void fill_heritage(struct generation *g, uint32_t number)
     h->bundle = g->bundle.source;
     h->bundle_bytes = g->bundle.bytes;
     h->bundle_name = g->config->bundle.path;
+    h->package_is_module = g->bundle.package_is_module;
+    h->file = g->bundle.file;
+    h->file_count = g->bundle.file_count;
     h->generation = number;
     choose_edition(g, number);
     h->worker_count = (uint32_t)g->place_count;

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Not a standard: the door between C and the bundle. It calls the bundle's function, brings what that
-// returned into one flat array (worker/js_result.cc checks the values), and says what is wrong
-// with a bundle that has no such function.
+// Not a standard: the way from the bundle back to C. What the bundle's function returned becomes one
+// flat array, whose values worker/js_result.cc checks.
 'use strict';
 {
-    const { apply, ownKeys } = Reflect;
     const NativePromise = Promise;
-    const globalEval = eval;
-    const { request, responseState, flatHeaders, consume } = native;
+    const { responseState, flatHeaders, consume } = native;
     const { extract } = native.body;
     const GlobalHeaders = Headers;
-    const before = new Set(ownKeys(globalThis));
 
     // An Error whose text is the message alone.
     const refusal = (message) => Object.defineProperty(new TypeError(message), 'name', { value: '' });
@@ -47,9 +43,12 @@
             ? NativePromise.resolve(result) : result;
     };
 
-    const bind = (fn, self) => self === globalThis
-        ? (serial, url, data) => settle(fn(url, data === undefined ? {} : data, request(serial)))
-        : (serial, url, data) => settle(apply(fn, self, [url, data === undefined ? {} : data, request(serial)]));
+    native.setWanted = (name) => {
+        wanted = name;
+    };
+    native.settle = settle;
+    native.refusal = refusal;
+    native.article = article;
 
     function headerList(headers) {
         if (headers === undefined || headers === null)
@@ -113,51 +112,5 @@
             throw refusal(wanted + ' returned ' + article(result) +
                 '; return a string, an object {status, headers, body} or a Response');
         return pageOf(result);
-    };
-
-    function found() {
-        const names = ownKeys(globalThis).filter((key) => typeof key === 'string' && !before.has(key));
-        if (names.length === 0)
-            return 'it set no globals';
-        const list = names.slice(0, 20).map((name) => {
-            const own = Object.getOwnPropertyDescriptor(globalThis, name);
-            return name + ' (' + ('value' in own ? article(own.value) : 'an accessor') + ')';
-        });
-        return 'it set ' + list.join(', ') + (names.length > 20 ? ', ...' : '');
-    }
-
-    function missing(name, value) {
-        const what = value === undefined ? 'is not there' : 'is ' + article(value);
-        if (typeof globalThis.default?.fetch === 'function' || typeof globalThis.fetchHandler === 'function')
-            return 'this bundle has a fetch handler: fetch handlers are not available in this version yet; wanted: ' +
-                'globalThis.' + name + ' = (url, data, request) => html';
-        return 'globalThis.' + name + ' ' + what + ': ' + found() + '; wanted: globalThis.' + name +
-            ' = (url, data, request) => html (another name: bundle.function)';
-    }
-
-    // The function by its name, dots allowed; also one declared by const or let at the top of the script.
-    native.find = (name) => {
-        wanted = name;
-        let self = globalThis;
-        let value = globalThis;
-        for (const part of name.split('.')) {
-            self = value;
-            value = self === undefined || self === null ? undefined : self[part];
-        }
-        if (typeof value !== 'function' && /^[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*$/.test(name)) {
-            try {
-                const dot = name.lastIndexOf('.');
-                const declared = globalEval(name);
-                if (typeof declared === 'function') {
-                    value = declared;
-                    self = dot === -1 ? globalThis : globalEval(name.slice(0, dot));
-                }
-            } catch {
-                // not declared: found() tells what is there
-            }
-        }
-        if (typeof value !== 'function')
-            throw refusal(missing(name, value));
-        return bind(value, self);
     };
 }

@@ -4,7 +4,7 @@
 // their like are kept and told, and do nothing.
 'use strict';
 {
-    const { RENDER, requestUrl, requestMethod } = native;
+    const { RENDER, requestUrl, requestMethod, requestBody } = native;
     const { empty, extract, isNull, isUnusable, move, copy, mixin } = native.body;
     const { usv, bytes, need, dictionary, oneOf } = native.idl;
     const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -112,9 +112,13 @@
                 const state = request.#state;
                 if (typeof state !== 'number')
                     return state;
+                const method = requestMethod(state) ?? 'GET';
+                const body = empty();
+                if (method !== 'GET' && method !== 'HEAD')
+                    body.source = requestBody(state) ?? null;
                 return request.#state = {
-                    url: requestUrl(state) ?? '', method: requestMethod(state) ?? 'GET', options: DEFAULTS,
-                    headers: new Headers(RENDER, state), signal: null, source: null, body: empty(),
+                    url: requestUrl(state) ?? '', method, options: DEFAULTS,
+                    headers: new Headers(RENDER, state), signal: null, source: null, body,
                 };
             };
         }

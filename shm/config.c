@@ -72,6 +72,7 @@ void config_free(struct config *config)
         free(config->statics.item[i].index);
     }
     free(config->statics.item);
+    free(config->env);
     policy_done(&config->policy);
     for (size_t i = 0; i < config->routes.count; i++) {
         free(config->routes.item[i].match);

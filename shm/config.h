@@ -166,6 +166,7 @@ struct config {
         bool server_timing;
     } http;
     struct config_static_list statics;
+    char *env;                   /* JSON object */
     struct config_policy policy; /* the global values of what routes may override */
     struct config_route_list routes;
 };

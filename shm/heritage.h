@@ -23,6 +23,13 @@ struct heritage_listener {
 /* A worker's exit code: a render did not end, and the worker has seen to its clients (will.h). */
 #define HERITAGE_EXIT_HUNG 3
 
+/* A file that the bundle imports. */
+struct heritage_file {
+    char *name; /* in the way of bundle_name: "dist/chunks/a.js" */
+    char *text;
+    size_t bytes;
+};
+
 struct heritage {
     const struct config *config;
     struct region *region;
@@ -30,7 +37,10 @@ struct heritage {
     size_t listener_count;
     const char *bundle; /* its source */
     size_t bundle_bytes;
-    const char *bundle_name; /* its path, for stack traces */
+    const char *bundle_name;          /* its path, for stack traces */
+    bool package_is_module;           /* the package.json beside it says so of .js files */
+    const struct heritage_file *file; /* sorted by name (strcmp) */
+    size_t file_count;
     uint32_t generation;     /* 1, 2, … */
     uint64_t edition;        /* which pages in the cache are its own: shm/region.h */
     uint64_t edition_before; /* which may be served stale besides; 0: none */

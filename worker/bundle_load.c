@@ -7,9 +7,12 @@
 #include "worker/watchdog.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 void problem_set(struct problem *problem, const char *format, ...)
 {
@@ -72,16 +75,80 @@ void bundle_start_v8(void)
     js_start(getenv("SSRD_V8_FLAGS"));
 }
 
+/* ---- the files of a bundle ---- */
+
+#define FILE_BYTES_MAX (64 * MIB)
+
+/* A file whole, by malloc; NULL: not there, or none to be read. */
+static char *read_file(void *arg, const char *name, size_t *ret_bytes)
+{
+    autofd int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat st;
+    autofree char *text = NULL;
+    size_t used = 0;
+
+    (void)arg;
+    if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
+        (uint64_t)st.st_size > FILE_BYTES_MAX)
+        return NULL;
+    text = malloc((size_t)st.st_size + 1);
+    while (text && used < (size_t)st.st_size) {
+        ssize_t got = read(fd, text + used, (size_t)st.st_size - used);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return NULL;
+        used += (size_t)got;
+    }
+    *ret_bytes = used;
+    return take(text);
+}
+
+static enum js_format format_of(const struct heritage *h)
+{
+    if (h->config->bundle.format != BUNDLE_AUTO)
+        return h->config->bundle.format == BUNDLE_MODULE ? JS_FORMAT_MODULE : JS_FORMAT_SCRIPT;
+    return h->package_is_module ? JS_FORMAT_MODULE : JS_FORMAT_AUTO;
+}
+
+/* The same rows for the C edge, which knows no heritage. Kept for the life of the process, as the
+ * isolate is. */
+static struct js_file *list_files(const struct heritage *h)
+{
+    struct js_file *file = calloc(h->file_count + 1, sizeof *file);
+
+    for (size_t i = 0; file && i < h->file_count; i++)
+        file[i] = (struct js_file){h->file[i].name, h->file[i].text, h->file[i].bytes};
+    return file;
+}
+
 static int load_within_limit(struct js *js, const struct heritage *h, struct js_error **ret_error)
 {
+    uint64_t until_ns = mono_ns() + BUNDLE_LOAD_MS_MAX * UINT64_C(1000000);
+    const char *env = h->config->env ? h->config->env : "{}";
+    char folder[PATH_MAX];
+    struct js_bundle bundle = {
+        .name = h->bundle_name,
+        .source = h->bundle,
+        .source_bytes = h->bundle_bytes,
+        .function = h->config->bundle.function,
+        .format = format_of(h),
+        .folder = getcwd(folder, sizeof folder),
+        .file = list_files(h),
+        .file_count = h->file_count,
+        .read_file = read_file,
+        .env = env,
+        .env_bytes = strlen(env),
+        .until_ns = until_ns,
+    };
     struct watchdog *watchdog = NULL;
-    int error = watchdog_start(js, &watchdog);
+    int error = bundle.file ? watchdog_start(js, &watchdog) : -ENOMEM;
 
     if (error)
         return error;
-    watchdog_arm(watchdog, mono_ns() + BUNDLE_LOAD_MS_MAX * UINT64_C(1000000));
-    error = js_load(js, h->bundle, h->bundle_bytes, h->bundle_name, h->config->bundle.function,
-                    ret_error);
+    watchdog_arm(watchdog, until_ns);
+    error = js_load_bundle(js, &bundle, ret_error);
     watchdog_disarm(watchdog);
     watchdog_stop(watchdog);
     return error;
@@ -177,6 +244,8 @@ int bundle_prove(struct js *js, const struct heritage *heritage, struct problem 
     struct proof proof = {.problem = problem};
     int error = watchdog_start(js, &watchdog);
 
+    log_info("bundle", log_str("path", heritage->bundle_name), log_str("is", js_contract(js)->text),
+             log_uint("files", 1 + heritage->file_count));
     if (error) {
         problem_set(problem, "the watchdog thread can't be started: %s", strerror(-error));
         return error;

@@ -307,6 +307,8 @@ static bool judge_ttl(const struct config_policy *policy, const struct js_result
         v->ttl_ms = from_seconds(c->s_maxage_s);
     else if (c->max_age_s >= 0)
         v->ttl_ms = from_seconds(c->max_age_s);
+    else if (r->is_fetch && policy->ttl_ms == CONFIG_TTL_AUTO)
+        return deny(v, "no-cache-control");
     else if (listed_status)
         v->ttl_ms = listed_status->ttl_ms;
     else

@@ -85,15 +85,15 @@ static void render_all(struct js *js, const struct heritage *heritage,
     watchdog_stop(watchdog);
 }
 
-static void print_text(const struct report *r, const struct heritage *h, uint64_t load_ms,
-                       const struct js_heap *heap)
+static void print_text(const struct report *r, const struct heritage *h, const char *contract,
+                       uint64_t load_ms, const struct js_heap *heap)
 {
     size_t i;
     json_t *page;
 
     if (!r->quiet)
-        (void)printf("%s: loads in %llu ms, %zu bytes of source, heap %.1f MiB\n", h->bundle_name,
-                     (unsigned long long)load_ms, h->bundle_bytes,
+        (void)printf("%s: %s; loads in %llu ms, %zu bytes of source, heap %.1f MiB\n",
+                     h->bundle_name, contract, (unsigned long long)load_ms, h->bundle_bytes,
                      (double)heap->used_bytes / (double)MIB);
     json_array_foreach(r->pages, i, page)
     {
@@ -142,12 +142,13 @@ int check_main(const struct heritage *heritage, const struct check_options *opti
     render_all(js, heritage, options, &report);
     js_heap(js, &heap);
     if (options->json)
-        print_json(json_pack("{s:s, s:b, s:I, s:I, s:I, s:O}", "bundle", heritage->bundle_name,
-                             "ok", !report.failed, "load_ms", (json_int_t)load_ms, "source_bytes",
+        print_json(json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:O}", "bundle", heritage->bundle_name,
+                             "is", js_contract(js)->text, "ok", !report.failed, "load_ms",
+                             (json_int_t)load_ms, "source_bytes",
                              (json_int_t)heritage->bundle_bytes, "heap_bytes",
                              (json_int_t)heap.used_bytes, "pages", report.pages));
     else
-        print_text(&report, heritage, load_ms, &heap);
+        print_text(&report, heritage, js_contract(js)->text, load_ms, &heap);
     json_decref(report.pages);
     return report.failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

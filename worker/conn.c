@@ -162,7 +162,7 @@ static void handle(struct conn *c, const struct http_parse *head, struct span bo
     if (unlikely(c->admin))
         admin_request(c, head, body);
     else
-        request_page(c, head);
+        request_page(c, head, body);
 }
 
 static bool keep_body(void *arg, const char *data, size_t bytes)
@@ -272,13 +272,20 @@ static size_t take_head(struct conn *c, const char *data, size_t bytes)
     }
 }
 
+/* Where nobody will ask for it, a body is read and dropped. */
+static bool keeps_body(const struct conn *c)
+{
+    return c->admin || (c->http->worker->takes_request && c->carry->parse.method != HTTP_GET &&
+                        c->carry->parse.method != HTTP_HEAD);
+}
+
 static size_t take_body(struct conn *c, const char *data, size_t bytes)
 {
     struct carry *carry = c->carry;
     size_t used;
 
-    switch (
-        http_parse_body(&carry->parse, data, bytes, c->admin ? keep_body : NULL, carry, &used)) {
+    switch (http_parse_body(&carry->parse, data, bytes, keeps_body(c) ? keep_body : NULL, carry,
+                            &used)) {
     case HTTP_WHOLE:
         end_carry(c);
         return used;

@@ -210,8 +210,8 @@ struct flight *flight_new(struct requests *all, const struct flight_plan *plan, 
     const struct config_key *policy = &plan->policy->key;
     bool filters = plan->kind != FLIGHT_BYPASS && policy->cookies.count > 0;
     size_t cookie_bytes = filters ? named_cookies(policy, r->head, NULL) : 0;
-    struct flight *f =
-        mi_malloc(sizeof *f + plan->key.bytes + origin_bytes + plan->data.bytes + cookie_bytes);
+    struct flight *f = mi_malloc(sizeof *f + plan->key.bytes + origin_bytes + plan->data.bytes +
+                                 cookie_bytes + plan->body.bytes);
     char *cookies;
 
     if (!f) {
@@ -245,6 +245,9 @@ struct flight *flight_new(struct requests *all, const struct flight_plan *plan, 
                  (struct span){filters ? cookies : NULL, cookie_bytes});
     f->job.request.data = f->data;
     f->job.request.data_bytes = plan->data.bytes;
+    f->job.request.body = cookies + cookie_bytes;
+    f->job.request.body_bytes = plan->body.bytes;
+    memcpy(cookies + cookie_bytes, plan->body.data ? plan->body.data : "", plan->body.bytes);
     f->job.timeout_ms = plan->policy->timeout_ms;
     f->job.begin = flight_begin;
     f->job.done = flight_done;

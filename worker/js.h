@@ -8,7 +8,8 @@
  *  2. No C++ or JavaScript exception crosses; each entry opens its own scopes and a TryCatch.
  *  3. One isolate, one thread: every call but js_terminate() belongs to the thread that
  *     made the struct js (in a worker: the one that forked).
- *  4. JavaScript runs only inside js_load, js_render, js_run_timers. Nothing else enters it.
+ *  4. JavaScript runs only inside js_load, js_load_bundle, js_render, js_run_timers. Nothing else
+ *     enters it.
  *     In a tick (js_set_tick) JavaScript is on the stack already: nothing enters it then.
  *  5. This header holds no _Atomic, includes nothing of shm/, and never logs: text goes to
  *     the callbacks that the owner gave.
@@ -76,16 +77,58 @@ const char *js_v8_version(void); /* a literal, "10.2.154.26-node.36" */
 struct js *js_new(const struct js_options *options, struct js_error **ret_error);
 void js_free(struct js *js); /* takes NULL */
 
+enum js_format {
+    JS_FORMAT_AUTO, /* by the name (.mjs, .cjs), else a script, unless it only parses as a module */
+    JS_FORMAT_SCRIPT,
+    JS_FORMAT_MODULE
+};
+
+/* A file beside the bundle that its modules may import. */
+struct js_file {
+    const char *name; /* as the bundle's own name: "dist/chunks/a.js"; NUL-terminated */
+    const char *text;
+    size_t bytes;
+};
+
+struct js_bundle {
+    const char *name;   /* its path, for stack traces, and what its imports are relative to */
+    const char *source; /* UTF-8 */
+    size_t source_bytes;
+    const char *function; /* "renderPage"; dots allowed ("app.render"), NUL-terminated */
+    enum js_format format;
+    const char *folder; /* absolute, without a slash at its end: where relative names begin, for
+                           import.meta.url; NULL: unknown */
+    const struct js_file *file; /* sorted by name (strcmp); kept */
+    size_t file_count;
+    /* A file that is not among them (an import() with a computed name), from wherever the owner
+     * likes: allocated by malloc, or NULL. May be NULL. Kept; called during JavaScript. */
+    char *(*read_file)(void *arg, const char *name, size_t *ret_bytes);
+    void *arg;       /* kept, handed to read_file */
+    const char *env; /* JSON object: the second argument of fetch handlers; bytes 0: {} */
+    size_t env_bytes;
+    uint64_t until_ns; /* mono: top-level await and its timers end by then; 0: never */
+};
+
 /*
- * Evaluate the bundle, a classic script, and find its function.
- * name:     the file's name for stack traces, NUL-terminated
- * function: "renderPage"; dots allowed ("app.render"), NUL-terminated
+ * Evaluate the bundle, with all that it imports, and find what renders in it (README.md, "What a
+ * bundle is").
  * 0 / -EINVAL: *ret_error (owned by the caller) says what is wrong: syntax, an exception at load,
- * no such function (with what was found instead and what is wanted) / -ETIME: ended by
- * js_terminate().
+ * a file that is not there, nothing that renders (with what was found instead and what is wanted)
+ * / -ETIME: ended by js_terminate(), or not done by until_ns.
  */
+int js_load_bundle(struct js *js, const struct js_bundle *bundle, struct js_error **ret_error);
+
+/* The same for one piece of text without imports. */
 int js_load(struct js *js, const char *source, size_t source_bytes, const char *name,
             const char *function, struct js_error **ret_error);
+
+/* What a loaded bundle turned out to be. Valid until js_free(). */
+struct js_contract {
+    const char *text;   /* for the log: "an ES module that exports renderPage(url, data)" */
+    bool is_fetch;      /* a fetch handler: cached only as its answers say */
+    bool takes_request; /* its function takes a Request: methods but GET and HEAD reach it */
+};
+const struct js_contract *js_contract(const struct js *js);
 
 struct js_header {
     const char *name; /* lower case in requests */
@@ -108,6 +151,8 @@ struct js_request {
     size_t header_count;
     const char *id; /* request id, for console lines */
     size_t id_bytes;
+    const char *body; /* of the HTTP request */
+    size_t body_bytes;
 };
 
 #define JS_UNSET INT64_MIN
@@ -132,6 +177,7 @@ struct js_result {
     const char *body; /* UTF-8 */
     size_t body_bytes;
     bool is_text;   /* the bundle returned a bare string: text/html */
+    bool is_fetch;  /* of a fetch handler: without a word of its own it is not stored */
     int64_t ttl_ms; /* `cache` of the returned object; JS_UNSET where absent */
     int64_t swr_ms;
     int64_t sie_ms;

@@ -58,6 +58,8 @@ void js_error_free(struct js_error *error)
     free(error);
 }
 
+#define BUILD_OLDER "this V8 knows ES2022: build for es2022 (chrome102)"
+
 static const struct {
     const char *sign;
     const char *hint;
@@ -71,26 +73,25 @@ static const struct {
      "of renderPage"},
     {"navigator.", "there is no browser here: read navigator in an effect"},
     {"localStorage is not defined", "there is no browser here: read localStorage in an effect"},
-    {"require is not defined", "bundle everything into one file: build with format iife, and with "
-                               "platform neutral or browser, not node"},
-    {"Dynamic require of", "bundle everything into one file: build with format iife, and with "
-                           "platform neutral or browser, not node"},
-    {"module is not defined", "this is a CommonJS module: build with format iife"},
-    {"exports is not defined", "this is a CommonJS module: build with format iife"},
-    {"process is not defined", "nothing of Node.js is here: let the build replace "
-                               "process.env.NODE_ENV by \"production\""},
+    {"Dynamic require of", "bundle everything into one file: build with platform neutral or "
+                           "browser, not node"},
+    {"is not available here", "build for the edge (platform neutral or browser, conditions worker, "
+                              "import, module, production), not for Node.js"},
+    {"is a package, and only files", "let the build bundle it"},
+    {"module is not defined", "this is a CommonJS module: build with format esm or iife"},
+    {"exports is not defined", "this is a CommonJS module: build with format esm or iife"},
     {"Buffer is not defined", "nothing of Node.js is here: use Uint8Array, atob and btoa"},
-    {"addEventListener is not defined", "fetch handlers are not available in this version yet: set "
-                                        "globalThis.renderPage"},
-    {"fetch is not defined", "fetch is not available in this version yet: pass what the page needs "
-                             "as its data"},
     {"Cannot use import statement outside a module",
-     "this is an ES module: build with format iife"},
-    {"Unexpected token 'export'", "this is an ES module: build with format iife"},
-    {"Cannot use 'import.meta' outside a module", "this is an ES module: build with format iife"},
-    {"Invalid regular expression flags", "this V8 knows ES2022: build for es2022 (chrome102)"},
-    {"Invalid regular expression: ", "if it is valid in newer engines: this V8 knows ES2022, build "
-                                     "for es2022 (chrome102)"},
+     "this is an ES module: leave bundle.format at auto, or set it to module"},
+    {"Unexpected token 'export'",
+     "this is an ES module: leave bundle.format at auto, or set it to module"},
+    {"Cannot use 'import.meta' outside a module",
+     "this is an ES module: leave bundle.format at auto, or set it to module"},
+    {"Invalid regular expression flags", "if it is the flag v: " BUILD_OLDER},
+    {"Duplicate capture group name", "groups of one name in a regular expression: " BUILD_OLDER},
+    {"Invalid group", "modifiers such as (?i:x) in a regular expression: " BUILD_OLDER},
+    {"Unexpected token 'with'",
+     "import attributes: " BUILD_OLDER ", or let the build bundle what is imported"},
     {"Maximum call stack size exceeded", "a component renders itself, or data refers to itself"},
 };
 
@@ -99,11 +100,14 @@ static const char *hint_for(const std::string &message, const std::string &sourc
     for (const auto &classic : classics)
         if (message.find(classic.sign) != std::string::npos)
             return classic.hint;
-    if (message.compare(0, 11, "SyntaxError") == 0) {
-        if (source.find("using ") != std::string::npos ||
-            source.find(" with ") != std::string::npos || source.find('@') != std::string::npos)
-            return "newer syntax than this V8's ES2022? build for es2022 (chrome102)";
-    }
+    if (message.compare(0, 11, "SyntaxError") != 0)
+        return "";
+    if (source.find("using ") != std::string::npos)
+        return "a declaration with `using`: " BUILD_OLDER;
+    if (source.find('@') != std::string::npos)
+        return "a decorator: " BUILD_OLDER;
+    if (message.find("regular expression") != std::string::npos)
+        return "if it is valid in newer engines: " BUILD_OLDER;
     return "";
 }
 
@@ -250,6 +254,25 @@ static std::string clean_stack(const std::string &stack)
     return text.find('\n') == std::string::npos ? "" : text; /* the message alone is no stack */
 }
 
+/* V8 has no position for the reason of some promises, but the stack that the error was made with
+ * begins with one: "    at f (file.js:2:7)". */
+static void set_from_stack(js_error *error, const std::string &stack)
+{
+    size_t at = stack.find("\n    at ");
+    if (at == std::string::npos)
+        return;
+    std::string frame = stack.substr(at + 8, stack.find('\n', at + 8) - at - 8);
+    if (!frame.empty() && frame.back() == ')')
+        frame = frame.substr(frame.rfind('(') + 1, frame.size() - frame.rfind('(') - 2);
+    size_t column = frame.rfind(':');
+    size_t line = column == std::string::npos ? column : frame.rfind(':', column - 1);
+    if (line == std::string::npos || line == 0)
+        return;
+    set(&error->file, frame.substr(0, line));
+    error->line = (uint32_t)strtoul(frame.c_str() + line + 1, nullptr, 10);
+    error->column = (uint32_t)strtoul(frame.c_str() + column + 1, nullptr, 10);
+}
+
 static void set_from_message(js_error *error, v8::Isolate *isolate, v8::Local<v8::Context> context,
                              v8::Local<v8::Message> message)
 {
@@ -285,6 +308,8 @@ js_error *js_error_from(js *js, v8::Local<v8::Context> context, v8::Local<v8::Va
         set(&error->stack, clean_stack(stack));
     else if (!message.IsEmpty())
         set(&error->stack, frames_text(isolate, message->GetStackTrace()));
+    if (error->line == 0)
+        set_from_stack(error, error->stack);
     set(&error->hint, hint_for(text, error->source));
     return error;
 }

@@ -58,6 +58,16 @@ js_error *js_error_here(v8::Isolate *isolate, const char *message); /* with the 
 void js_report(js *js, v8::Local<v8::Value> reason, v8::Local<v8::Message> message,
                const char *what); /* uncaught, to the console */
 
+/* js_modules.cc: ES modules, static and dynamic. Empty: an exception was thrown, or stopped. */
+void js_modules_open(js *js, const js_bundle *bundle);
+v8::MaybeLocal<v8::Module> js_modules_entry(js *js, v8::Local<v8::Context> context,
+                                            const js_bundle *bundle);
+/* Runs it; a promise, which is pending while a top-level await is. */
+v8::MaybeLocal<v8::Promise> js_modules_run(js *js, v8::Local<v8::Context> context,
+                                           v8::Local<v8::Module> module);
+void js_modules_position(js *js, js_error *error); /* of an import that failed, or the bundle's */
+void js_modules_close(js *js);
+
 /* js_result.cc: the value that the bundle returned -> result; or false and an error, owned. */
 bool js_result_read(js *js, Entry &entry, v8::Local<v8::Value> value, js_result *result,
                     js_error **ret_error);
@@ -97,6 +107,7 @@ void js_random_seed(js *js); /* also the origin of performance.now() */
 void js_request_install(js *js, v8::Local<v8::Object> native);
 void js_timers_install(js *js, v8::Local<v8::Object> native);
 void js_timers_clear(js *js);
+void js_timers_load(js *js, Entry &entry, uint64_t now_ms); /* those due while a bundle loads */
 
 static inline js *js_of(v8::Isolate *isolate)
 {

@@ -63,6 +63,9 @@ void js_start(const char *flags)
     if (js_platform)
         return;
     v8::V8::SetFlagsFromString("--single-threaded");
+#if !JS_V8_AT_LEAST(12, 0) /* 12.6 took the keyword away again */
+    v8::V8::SetFlagsFromString("--harmony-import-assertions"); /* import … assert {type: 'json'} */
+#endif
     if (flags)
         v8::V8::SetFlagsFromString(flags);
     js_platform = v8::platform::NewSingleThreadedDefaultPlatform();
@@ -202,6 +205,7 @@ static void drop_handles(js *js)
     js->native.Reset();
     js->describe.Reset();
     js->call.Reset();
+    js_modules_close(js);
     js->context.Reset();
     js->random.reset();
 }

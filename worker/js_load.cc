@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * js_load.cc - scripts into the context: the polyfills, each compiled as a function that gets
- * `native`, and the bundle, a classic script, whose function polyfills/page.js then finds.
+ * `native`, and the bundle, a classic script or a module (js_modules.cc), in which
+ * polyfills/contract.js then finds what renders.
  */
 #include "worker/js_internal.h"
 
@@ -9,6 +10,10 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
+
+#define NS_PER_MS 1000000u
+#define NS_PER_S 1000000000u
 
 static v8::MaybeLocal<v8::Value> run_polyfill(js *js, Entry &entry, const struct polyfill *file,
                                               v8::Local<v8::Object> native)
@@ -69,80 +74,271 @@ bool js_install_polyfills(js *js, js_error **ret_error)
     return true;
 }
 
-static bool evaluate(js *js, Entry &entry, const char *source, size_t source_bytes,
-                     const char *name)
+/* ---- script or module ---- */
+
+/* What V8 says of a module that is compiled as a script. */
+static bool speaks_of_modules(v8::Isolate *isolate, const v8::TryCatch &caught)
+{
+    static const char *const signs[] = {"outside a module", "Unexpected token 'export'",
+                                        "await is only valid"};
+    v8::Local<v8::Message> message = caught.Message();
+
+    if (message.IsEmpty())
+        return false;
+    std::string text = js_std_string(isolate, message->Get());
+    for (const char *sign : signs)
+        if (text.find(sign) != std::string::npos)
+            return true;
+    return false;
+}
+
+static v8::MaybeLocal<v8::Script> compile_script(js *js, v8::Local<v8::Context> context,
+                                                 const js_bundle *bundle)
 {
     v8::Isolate *isolate = js->isolate;
-    v8::ScriptCompiler::Source text(js_string(isolate, source, source_bytes),
-                                    js_v8_origin(isolate, js_string(isolate, name, strlen(name))));
-    v8::Local<v8::Script> script;
-    v8::Local<v8::Value> ignored;
+    v8::ScriptCompiler::Source text(
+        js_string(isolate, bundle->source, bundle->source_bytes),
+        js_v8_origin(isolate, js_string(isolate, bundle->name, strlen(bundle->name))));
 
-    if (!v8::ScriptCompiler::Compile(entry.context, &text).ToLocal(&script) ||
-        !script->Run(entry.context).ToLocal(&ignored))
-        return false;
+    return v8::ScriptCompiler::Compile(context, &text);
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t bytes = strlen(text), end_bytes = strlen(end);
+
+    return bytes >= end_bytes && strcmp(text + bytes - end_bytes, end) == 0;
+}
+
+static js_format named_format(const js_bundle *bundle)
+{
+    if (bundle->format != JS_FORMAT_AUTO)
+        return bundle->format;
+    if (ends_with(bundle->name, ".mjs"))
+        return JS_FORMAT_MODULE;
+    return ends_with(bundle->name, ".cjs") ? JS_FORMAT_SCRIPT : JS_FORMAT_AUTO;
+}
+
+/* One of the two is set, or an exception is in entry.caught. */
+static bool compile(js *js, Entry &entry, const js_bundle *bundle,
+                    v8::Local<v8::Script> *ret_script, v8::Local<v8::Module> *ret_module)
+{
+    js_format format = named_format(bundle);
+
+    if (format != JS_FORMAT_MODULE) {
+        if (compile_script(js, entry.context, bundle).ToLocal(ret_script))
+            return true;
+        if (format == JS_FORMAT_SCRIPT || !speaks_of_modules(js->isolate, entry.caught))
+            return false;
+        entry.caught.Reset();
+    }
+    return js_modules_entry(js, entry.context, bundle).ToLocal(ret_module);
+}
+
+/* ---- running it ---- */
+
+static void settle(js *js)
+{
     js_microtasks(js);
     js_pump(js);
     js_microtasks(js);
-    return !js_stopped(js);
 }
 
-/* native.find(name) -> (serial, url, data) => result, or throws what is wrong. */
-static bool find(js *js, Entry &entry, const char *function)
+static void sleep_until(uint64_t until_ns)
+{
+    struct timespec at = {(time_t)(until_ns / NS_PER_S), (long)(until_ns % NS_PER_S)};
+
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr) == EINTR) {
+    }
+}
+
+enum await_end { AWAITED, NOTHING_LEFT, TOO_LATE };
+
+/* A top-level await: what can settle it while a bundle loads are microtasks and timers. */
+static await_end await_load(js *js, Entry &entry, v8::Local<v8::Promise> promise, uint64_t until_ns)
+{
+    settle(js);
+    while (!js_stopped(js) && promise->State() == v8::Promise::kPending) {
+        uint64_t next_ms = js_next_timer_ms(js);
+
+        if (next_ms == UINT64_MAX)
+            return NOTHING_LEFT;
+        if (until_ns && next_ms >= until_ns / NS_PER_MS)
+            return TOO_LATE;
+        sleep_until(next_ms * NS_PER_MS);
+        js_timers_load(js, entry, js_clock_ns() / NS_PER_MS);
+        settle(js);
+    }
+    return AWAITED;
+}
+
+/* Loads a bundle: what is wrong, and how it ended. */
+struct Loading {
+    js *owner;
+    const js_bundle *bundle;
+    js_error *error = nullptr;
+    bool is_late = false;
+};
+
+static js_error *literal_error(const char *text)
+{
+    return js_error_new(text, strlen(text));
+}
+
+static bool run_module(Loading *loading, Entry &entry, v8::Local<v8::Module> module)
+{
+    js *js = loading->owner;
+    v8::Local<v8::Promise> promise;
+
+    if (!js_modules_run(js, entry.context, module).ToLocal(&promise))
+        return false;
+    promise->MarkAsHandled(); /* told as the error of the load */
+    switch (await_load(js, entry, promise, loading->bundle->until_ns)) {
+    case TOO_LATE:
+        loading->is_late = true;
+        return false;
+    case NOTHING_LEFT:
+        loading->error = literal_error("a top-level await waits for a promise that nothing is left "
+                                       "to settle");
+        return false;
+    case AWAITED:
+        break;
+    }
+    if (js_stopped(js))
+        return false;
+    if (promise->State() == v8::Promise::kRejected) {
+        v8::Local<v8::Value> reason = promise->Result();
+        loading->error = js_error_from(js, entry.context, reason,
+                                       v8::Exception::CreateMessage(js->isolate, reason), "threw");
+        return false;
+    }
+    return true;
+}
+
+static void keep_contract(js *js, v8::Local<v8::Context> context, v8::Local<v8::Array> found)
+{
+    v8::Local<v8::Value> field[4];
+
+    for (uint32_t i = 0; i < 4; i++)
+        if (!found->Get(context, i).ToLocal(&field[i]))
+            return;
+    js->call.Reset(js->isolate, field[0].As<v8::Function>());
+    js->contract_text = js_std_string(js->isolate, field[1]);
+    js->contract = {js->contract_text.c_str(), field[2]->IsTrue(), field[3]->IsTrue()};
+}
+
+/* native.find(name, namespace) -> [(serial, url, data) => result, text, is fetch, takes Request],
+ * or throws what is wrong. */
+static bool find(js *js, Entry &entry, const char *function, v8::Local<v8::Value> name_space)
 {
     v8::Isolate *isolate = js->isolate;
-    v8::Local<v8::Value> name = js_string(isolate, function, strlen(function));
+    v8::Local<v8::Value> arguments[] = {js_string(isolate, function, strlen(function)), name_space};
     v8::Local<v8::Function> finder;
-    v8::Local<v8::Value> call;
+    v8::Local<v8::Value> found, call;
 
     if (!get_function(js, entry, "find", &finder) ||
-        !finder->Call(entry.context, v8::Undefined(isolate), 1, &name).ToLocal(&call) ||
+        !finder->Call(entry.context, v8::Undefined(isolate), 2, arguments).ToLocal(&found) ||
+        !found->IsArray() || !found.As<v8::Array>()->Get(entry.context, 0).ToLocal(&call) ||
         !call->IsFunction())
         return false;
-    js->call.Reset(isolate, call.As<v8::Function>());
+    keep_contract(js, entry.context, found.As<v8::Array>());
     return true;
+}
+
+/* native.env, before the bundle runs: modules may read it at their top level. */
+static bool set_env(js *js, Entry &entry, const js_bundle *bundle)
+{
+    v8::Isolate *isolate = js->isolate;
+    v8::Local<v8::Value> env = v8::Object::New(isolate), ignored;
+    v8::Local<v8::Function> setter;
+
+    if (bundle->env_bytes &&
+        !v8::JSON::Parse(entry.context, js_string(isolate, bundle->env, bundle->env_bytes))
+             .ToLocal(&env))
+        return false;
+    return get_function(js, entry, "setEnv", &setter) &&
+           setter->Call(entry.context, v8::Undefined(isolate), 1, &env).ToLocal(&ignored);
+}
+
+static bool load(Loading *loading, Entry &entry)
+{
+    js *js = loading->owner;
+    const js_bundle *bundle = loading->bundle;
+    v8::Local<v8::Value> name_space = v8::Undefined(js->isolate), ignored;
+    v8::Local<v8::Script> script;
+    v8::Local<v8::Module> module;
+
+    js_modules_open(js, bundle);
+    if (!set_env(js, entry, bundle) || !compile(js, entry, bundle, &script, &module))
+        return false;
+    if (script.IsEmpty()) {
+        if (!run_module(loading, entry, module))
+            return false;
+        name_space = module->GetModuleNamespace();
+    } else {
+        if (!script->Run(entry.context).ToLocal(&ignored))
+            return false;
+        settle(js);
+    }
+    return !js_stopped(js) && find(js, entry, bundle->function, name_space);
 }
 
 static int stopped_error(js *js, js_outcome left, js_error **ret_error)
 {
     static const char heap[] = "stopped: the bundle met the heap limit while it loaded";
-    static const char clock[] = "stopped: the bundle took too long to load";
 
     if (left == JS_TIMEOUT) {
-        *ret_error = js->stood ? js->stood : js_error_new(clock, sizeof clock - 1);
+        *ret_error =
+            js->stood ? js->stood : literal_error("stopped: the bundle took too long to load");
         js->stood = nullptr;
         return -ETIME;
     }
     js_recover(js);
-    *ret_error = js_error_new(heap, sizeof heap - 1);
+    *ret_error = literal_error(heap);
+    return -EINVAL;
+}
+
+int js_load_bundle(struct js *js, const struct js_bundle *bundle, struct js_error **ret_error)
+{
+    Loading loading = {js, bundle};
+    js_outcome left;
+
+    if (bundle->source_bytes > (size_t)v8::String::kMaxLength) {
+        *ret_error = literal_error("the bundle is longer than a string of V8 may be");
+        return -EINVAL;
+    }
+    {
+        Entry entry(js);
+        bool loaded = load(&loading, entry);
+        if (!loaded && !js_stopped(js) && !loading.error && !loading.is_late)
+            loading.error = js_error_caught(js, entry);
+        left = entry.leave();
+    }
+    js_timers_clear(js);
+    if (left != JS_OK || loading.is_late) {
+        js_error_free(loading.error);
+        return stopped_error(js, loading.is_late ? JS_TIMEOUT : left, ret_error);
+    }
+    if (!loading.error)
+        return 0;
+    js_modules_position(js, loading.error);
+    *ret_error = loading.error;
     return -EINVAL;
 }
 
 int js_load(struct js *js, const char *source, size_t source_bytes, const char *name,
             const char *function, struct js_error **ret_error)
 {
-    static const char too_long[] = "the bundle is longer than a string of V8 may be";
-    js_error *error = nullptr;
-    js_outcome left;
+    struct js_bundle bundle = {};
 
-    if (source_bytes > (size_t)v8::String::kMaxLength) {
-        *ret_error = js_error_new(too_long, sizeof too_long - 1);
-        return -EINVAL;
-    }
-    {
-        Entry entry(js);
-        bool loaded = evaluate(js, entry, source, source_bytes, name) && find(js, entry, function);
-        if (!loaded && !js_stopped(js))
-            error = js_error_caught(js, entry);
-        left = entry.leave();
-    }
-    js_timers_clear(js);
-    if (left != JS_OK) {
-        js_error_free(error);
-        return stopped_error(js, left, ret_error);
-    }
-    if (!error)
-        return 0;
-    *ret_error = error;
-    return -EINVAL;
+    bundle.name = name;
+    bundle.source = source;
+    bundle.source_bytes = source_bytes;
+    bundle.function = function;
+    return js_load_bundle(js, &bundle, ret_error);
+}
+
+const struct js_contract *js_contract(const struct js *js)
+{
+    return &js->contract;
 }

@@ -43,6 +43,7 @@ static void keep_request(Render *render)
     r->method = render->kept.keep(r->method, r->method_bytes);
     r->origin = render->kept.keep(r->origin, r->origin_bytes);
     r->id = render->kept.keep(r->id, r->id_bytes);
+    r->body = render->kept.keep(r->body, r->body_bytes);
     r->data = nullptr; /* parsed already */
     r->data_bytes = 0;
     render->request_headers.assign(r->headers, r->headers + r->header_count);
@@ -210,20 +211,21 @@ static progress start(js *js, Entry &entry, js_result *result, js_error **ret_er
     return js_stopped(js) ? ENDED : conclude(js, entry, value, result, ret_error);
 }
 
-static js_result blank_result(void)
+static js_result blank_result(const js *js)
 {
     js_result result = {};
 
     result.outcome = JS_OK;
     result.status = 200;
     result.body = "";
+    result.is_fetch = js->contract.is_fetch;
     result.ttl_ms = result.swr_ms = result.sie_ms = JS_UNSET;
     return result;
 }
 
 int js_render(struct js *js, const struct js_request *request, js_done *done, void *arg)
 {
-    js_result result = blank_result();
+    js_result result = blank_result(js);
     js_error *error = nullptr;
     js_outcome left;
 
@@ -249,7 +251,7 @@ int js_render(struct js *js, const struct js_request *request, js_done *done, vo
 
 void js_render_resume(js *js, js_render_step *step, uint64_t now_ms)
 {
-    js_result result = blank_result();
+    js_result result = blank_result(js);
     js_error *error = nullptr;
     js_outcome left;
     {
@@ -277,7 +279,7 @@ bool js_pending(const struct js *js)
 
 void js_cancel(struct js *js, enum js_outcome outcome)
 {
-    js_result result = blank_result();
+    js_result result = blank_result(js);
 
     assert(!js->ticking); /* its JavaScript may be what runs */
     if (!js->render.open)

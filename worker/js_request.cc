@@ -107,13 +107,21 @@ static void headers_all(const v8::FunctionCallbackInfo<v8::Value> &info)
     info.GetReturnValue().Set(v8::Array::New(isolate, flat.data(), flat.size()));
 }
 
+/* (serial) -> Uint8Array; undefined: there is none */
+static void body(const v8::FunctionCallbackInfo<v8::Value> &info)
+{
+    Render *render = current(info);
+
+    if (render && render->request.body_bytes)
+        js_return_bytes(info, render->request.body, render->request.body_bytes);
+}
+
 void js_request_install(js *js, v8::Local<v8::Object> native)
 {
     static const js_native list[] = {
-        {"requestUrl", url},
-        {"requestMethod", method},
-        {"requestHeader", header_get},
-        {"requestHeaders", headers_all},
+        {"requestUrl", url},           {"requestMethod", method},
+        {"requestHeader", header_get}, {"requestHeaders", headers_all},
+        {"requestBody", body},
     };
 
     js_natives_add(js, native, list, sizeof list / sizeof list[0]);

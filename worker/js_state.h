@@ -96,6 +96,20 @@ struct Page {
     std::vector<js_header> tags;
 };
 
+/* The modules of the bundle: polyfills/node.js has those of no file. js_modules.cc */
+struct Modules {
+    std::map<std::string, v8::Global<v8::Module>> loaded; /* by name */
+    std::unordered_multimap<int, std::string> names;      /* by identity hash */
+    std::string entry, folder;
+    const js_file *file = nullptr;
+    size_t file_count = 0;
+    char *(*read_file)(void *, const char *, size_t *) = nullptr;
+    void *arg = nullptr;
+    /* The import that failed last, where V8 knows of no position. */
+    std::string failed_in;
+    uint32_t failed_line = 0, failed_column = 0;
+};
+
 struct Rejection {
     v8::Global<v8::Promise> promise;
     v8::Global<v8::Value> reason;
@@ -132,6 +146,9 @@ struct js {
     Page page;
     Timers timers;
     std::vector<Rejection> rejections;
+    Modules modules;
+    struct js_contract contract = {"", false, false};
+    std::string contract_text;
     Utf8Buffer scratch; /* console lines, errors */
 
     std::shared_ptr<v8::BackingStore> random; /* polyfills/math_random.js */

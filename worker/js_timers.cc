@@ -168,19 +168,29 @@ static void fire_first(js *js, Entry &entry)
 }
 
 /* What these set waits for the next call. */
-static void run_due(js *js, Entry &entry, uint64_t now_ms)
+static void run_due_while(js *js, Entry &entry, uint64_t now_ms, bool (*is_over)(const struct js *))
 {
     Timers *timers = &js->timers;
     uint64_t sequence = timers->sequence;
 
     timers->run_ms = now_ms;
-    while (!js_stopped(js) && !js_render_settled(js) && !timers->queue.empty()) {
+    while (!js_stopped(js) && !is_over(js) && !timers->queue.empty()) {
         Timers::Key first = timers->queue.begin()->first;
 
         if (first.first > now_ms || first.second >= sequence)
             break;
         fire_first(js, entry);
     }
+}
+
+static void run_due(js *js, Entry &entry, uint64_t now_ms)
+{
+    run_due_while(js, entry, now_ms, js_render_settled);
+}
+
+void js_timers_load(js *js, Entry &entry, uint64_t now_ms)
+{
+    run_due_while(js, entry, now_ms, [](const struct js *) { return false; });
 }
 
 void js_run_timers(struct js *js, uint64_t now_ms)

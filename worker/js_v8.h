@@ -10,6 +10,8 @@
 #include <libplatform/libplatform.h>
 #include <v8.h>
 
+#include <vector>
+
 #define JS_V8_AT_LEAST(major, minor)                                                               \
     (V8_MAJOR_VERSION > (major) || (V8_MAJOR_VERSION == (major) && V8_MINOR_VERSION >= (minor)))
 
@@ -28,6 +30,31 @@ static inline v8::ScriptOrigin js_v8_origin(v8::Isolate *isolate, v8::Local<v8::
     return v8::ScriptOrigin(name);
 #else
     return v8::ScriptOrigin(isolate, name);
+#endif
+}
+
+static inline v8::ScriptOrigin js_v8_module_origin(v8::Isolate *isolate, v8::Local<v8::Value> name)
+{
+#if JS_V8_AT_LEAST(12, 0)
+    (void)isolate;
+    return v8::ScriptOrigin(name, 0, 0, false, -1, {}, false, false, true);
+#else
+    return v8::ScriptOrigin(isolate, name, 0, 0, false, -1, {}, false, false, true);
+#endif
+}
+
+/* 12.4: the names of a synthetic module's exports come as a span. */
+static inline v8::Local<v8::Module>
+js_v8_synthetic(v8::Isolate *isolate, v8::Local<v8::String> name,
+                const std::vector<v8::Local<v8::String>> &exports,
+                v8::Module::SyntheticModuleEvaluationSteps steps)
+{
+#if JS_V8_AT_LEAST(12, 4)
+    return v8::Module::CreateSyntheticModule(
+        isolate, name, v8::MemorySpan<const v8::Local<v8::String>>(exports.data(), exports.size()),
+        steps);
+#else
+    return v8::Module::CreateSyntheticModule(isolate, name, exports, steps);
 #endif
 }
 

@@ -12,6 +12,8 @@
 #include "worker/request_json.h"
 #include "worker/worker.h"
 
+#include <string.h>
+
 static struct requests *requests_of(const struct conn *c)
 {
     return c->http->requests;
@@ -157,7 +159,21 @@ static bool answer_from_cache(struct requests *all, struct conn *c, const struct
     return true;
 }
 
-void request_page(struct conn *c, const struct http_parse *head)
+/* A method that only the bundle knows the meaning of: rendered for this request alone. */
+static void request_other(struct conn *c, const struct http_parse *head, struct span body)
+{
+    struct requests *all = requests_of(c);
+    struct flight_plan plan = {.kind = FLIGHT_BYPASS, .policy = policy_of(all, head), .body = body};
+    static const char text[] = "405 Method Not Allowed\n";
+
+    if (all->worker->takes_request && *http_parse_target(head).data == '/' &&
+        strcmp(http_method_text(head->method), "TRACE") != 0)
+        render(all, c, head, head, &plan, false);
+    else
+        conn_reply_text(c, head, 405, NULL, "Allow: GET, HEAD\r\n", text, sizeof text - 1);
+}
+
+void request_page(struct conn *c, const struct http_parse *head, struct span body)
 {
     struct requests *all = requests_of(c);
     struct flight_plan plan = {.kind = FLIGHT_BYPASS};
@@ -166,9 +182,7 @@ void request_page(struct conn *c, const struct http_parse *head)
     if (unlikely(all->http->statics != NULL) && statics_answer(all->http->statics, c, head))
         return;
     if (unlikely(head->method != HTTP_GET && head->method != HTTP_HEAD)) {
-        static const char body[] = "405 Method Not Allowed\n";
-
-        conn_reply_text(c, head, 405, NULL, "Allow: GET, HEAD\r\n", body, sizeof body - 1);
+        request_other(c, head, body);
         return;
     }
     plan.policy = policy_of(all, head);

@@ -20,8 +20,8 @@ int requests_new(struct http *http, struct requests **ret_requests); /* 0 / -ENO
 void requests_free(struct requests *requests);
 
 /* A request on a listener for pages: answered now (gathered, see conn.h), or conn->request is set.
- */
-void request_page(struct conn *conn, const struct http_parse *head);
+ * body: borrowed. */
+void request_page(struct conn *conn, const struct http_parse *head, struct span body);
 
 /* POST /render of the admin listener. */
 struct request_ask {

@@ -237,6 +237,7 @@ static int set_up(struct life *life, struct js *js)
     w->js = js ? js : load_cold(h);
     if (!w->js)
         return -EINVAL;
+    w->takes_request = js_contract(w->js)->takes_request;
     w->base = new_base();
     if (!w->base)
         return -ENOMEM;

@@ -34,6 +34,7 @@ struct worker {
     struct stats *stats; /* its own row */
     struct peer *peer;   /* its own row */
     bool draining;       /* takes no new connections; answers with Connection: close */
+    bool takes_request;  /* methods but GET and HEAD are the bundle's to answer */
     bool relieved;       /* the watchdog's thread turns the loop: not even js_heap() may be asked */
     /* The worker is lost: see to those who wait and end the process. With the lane, on the
      * watchdog's thread; NULL: nothing is done. outcome: why, JS_TIMEOUT or JS_OOM. */

@@ -106,6 +106,52 @@ static void the_hash_is_of_the_bytes_alone(void **state)
     assert_true(hash_of(p->path, "one") == one);
 }
 
+static void write_beside(const struct place *p, const char *name, const char *text)
+{
+    char path[160];
+
+    (void)snprintf(path, sizeof path, "%s/%s", p->dir, name);
+    write_file(path, text, strlen(text));
+}
+
+static void remove_beside(const struct place *p, const char *name)
+{
+    char path[160];
+
+    (void)snprintf(path, sizeof path, "%s/%s", p->dir, name);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void what_is_imported_is_read_and_hashed_too(void **state)
+{
+    struct place *p = *state;
+    struct bundle bundle;
+    char problem[512];
+    char name[160];
+    uint64_t hash;
+
+    write_beside(p, "b.js", "import './a.js'; import './nowhere.js'; import '../../etc/passwd'");
+    write_beside(p, "a.js", "import('./b.js'); export {default} from './c.json'");
+    write_beside(p, "c.json", "{}");
+    hash = hash_of(p->path, "import './b.js'");
+    assert_int_equal(bundle_read(p->path, &bundle, problem, sizeof problem), 0);
+    assert_int_equal(bundle.file_count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        static const char *const names[] = {"a.js", "b.js", "c.json"};
+
+        (void)snprintf(name, sizeof name, "%s/%s", p->dir, names[i]);
+        assert_string_equal(bundle.file[i].name, name);
+    }
+    assert_memory_equal(bundle.file[2].text, "{}", 2);
+    bundle_done(&bundle);
+    assert_int_equal(hash_of(p->path, "import './b.js'"), hash);
+    write_beside(p, "c.json", "[]");
+    assert_int_not_equal(hash_of(p->path, "import './b.js'"), hash);
+    remove_beside(p, "a.js");
+    remove_beside(p, "b.js");
+    remove_beside(p, "c.json");
+}
+
 static void a_missing_file_is_named(void **state)
 {
     struct place *p = *state;
@@ -200,6 +246,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_byte_is_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_hash_is_of_the_bytes_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_imported_is_read_and_hashed_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_missing_file_is_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_link_to_nothing_is_a_missing_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_path_below_a_regular_file_is_a_missing_file, set_up,

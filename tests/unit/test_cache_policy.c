@@ -72,6 +72,32 @@ static void a_plain_page_is_stored_for_the_configured_time(void **state)
     assert_denied("ttl-0");
 }
 
+static void a_fetch_handlers_answer_is_stored_only_as_it_says(void **state)
+{
+    struct config_policy policy = policy_auto();
+    struct js_header h = header("cache-control", "s-maxage=9");
+    struct js_result r = page(404);
+
+    (void)state;
+    r.is_fetch = true;
+    cache_policy_judge(&policy, &r, &verdict);
+    assert_denied("no-cache-control");
+    r.headers = &h;
+    r.header_count = 1;
+    cache_policy_judge(&policy, &r, &verdict);
+    assert_true(verdict.store);
+    assert_int_equal(verdict.ttl_ms, 9000);
+    r.header_count = 0;
+    r.ttl_ms = 2000;
+    cache_policy_judge(&policy, &r, &verdict);
+    assert_int_equal(verdict.ttl_ms, 2000);
+    r.ttl_ms = JS_UNSET;
+    policy.ttl_ms = 7000;
+    r.status = 200;
+    cache_policy_judge(&policy, &r, &verdict);
+    assert_int_equal(verdict.ttl_ms, 7000);
+}
+
 static void what_belongs_to_one_visitor_is_never_stored(void **state)
 {
     (void)state;
@@ -241,6 +267,7 @@ static void a_page_with_too_many_tags_is_not_stored(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_fetch_handlers_answer_is_stored_only_as_it_says),
         cmocka_unit_test(a_plain_page_is_stored_for_the_configured_time),
         cmocka_unit_test(what_belongs_to_one_visitor_is_never_stored),
         cmocka_unit_test(a_page_is_private_when_its_object_says_so),

@@ -161,7 +161,7 @@ static const char whole[] =
 
 static void the_whole_config_loads_and_what_has_no_effect_yet_is_named(void **state)
 {
-    static const char *const warned[] = {"env", "native", "wasm", "exec"};
+    static const char *const warned[] = {"native", "wasm", "exec"};
 
     assert_int_equal(parse_with(whole, NULL, 0), 0);
     assert_int_equal(problems.errors, 0);
@@ -174,22 +174,45 @@ static void the_whole_config_loads_and_what_has_no_effect_yet_is_named(void **st
                        warned[i]);
         assert_non_null(strstr(problems.text[i], wanted));
     }
-    assert_int_equal(strncmp(problems.text[0], "t.yaml:49:1: ", 13), 0);
+    assert_int_equal(strncmp(problems.text[0], "t.yaml:51:1: ", 13), 0);
     assert_true(config->listen_given && config->admin.listen_given && config->admin.socket_given &&
                 config->user_given);
     assert_int_equal(config->routes.count, 2);
 }
 
+static void env_takes_any_yaml_and_keeps_its_types(void **state)
+{
+    assert_int_equal(parse_with("env:\n"
+                                "  URL: http://127.0.0.1:3000\n"
+                                "  n: [1, -2, 0x1f, 1.50, 2e3, 9007199254740993, 007, 1., .5]\n"
+                                "  t: [true, no, 'true', \"12\", null, ~, '']\n"
+                                "  deep: &d {a: {b: [x]}, 'q\"\\': \"l\\nf\"}\n"
+                                "  again: *d\n"
+                                "  none: {}\n",
+                                NULL, 0),
+                     0);
+    assert_int_equal(problems.count, 0);
+    assert_string_equal(config->env,
+                        "{\"URL\":\"http://127.0.0.1:3000\","
+                        "\"n\":[1,-2,31,1.50,2e3,\"9007199254740993\",\"007\",\"1.\",\".5\"],"
+                        "\"t\":[true,false,\"true\",\"12\",null,null,\"\"],"
+                        "\"deep\":{\"a\":{\"b\":[\"x\"]},\"q\\\"\\\\\":\"l\\u000af\"},"
+                        "\"again\":{\"a\":{\"b\":[\"x\"]},\"q\\\"\\\\\":\"l\\u000af\"},"
+                        "\"none\":{}}");
+    assert_int_equal(parse_with("workers: 1", NULL, 0), 0);
+    assert_string_equal(config->env, "{}");
+}
+
 static void values_that_have_no_effect_are_warned_of_one_by_one(void **state)
 {
     assert_int_equal(
-        parse_with("render: {isolation: context, stall: 1s}\nbundle: {format: module}\n"
+        parse_with("render: {isolation: context, stall: 1s}\nbundle: {manifest: m.json}\n"
                    "http: {early_hints: yes}\ncompression: {encodings: br}\n",
                    NULL, 0),
         0);
     assert_int_equal(problems.count, 5);
     assert_non_null(strstr(problems.text[0], "`render.isolation: context` is not available"));
-    accept("render: {isolation: shared, stall: 0}\nbundle: {format: script}\ncompression: "
+    accept("render: {isolation: shared, stall: 0}\nbundle: {format: module}\ncompression: "
            "{encodings: [br, gzip]}\n"
            "cache: {key: {headers: [accept-language], cookies: [theme]}}\n");
 }
@@ -447,6 +470,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_file_means_defaults),
         cmocka_unit_test(the_whole_config_loads_and_what_has_no_effect_yet_is_named),
+        cmocka_unit_test(env_takes_any_yaml_and_keeps_its_types),
         cmocka_unit_test(values_that_have_no_effect_are_warned_of_one_by_one),
         cmocka_unit_test(routes_are_complete_and_override_what_they_give),
         cmocka_unit_test(the_first_route_that_matches_wins),

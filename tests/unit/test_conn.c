@@ -102,6 +102,32 @@ static void a_draining_worker_answers_and_then_closes(void **state)
     assert_int_equal(http_connections(f->worker.http), 0);
 }
 
+static void other_methods_reach_a_bundle_that_takes_a_request(void **state)
+{
+    static const char post[] = "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                               "2\r\nab\r\n1\r\nc\r\n0\r\n\r\n";
+    static const char trace[] = "TRACE /a HTTP/1.1\r\nHost: a\r\n\r\n";
+    struct fixture *f = *state;
+    int fd = client(f);
+    const struct render_job *job;
+
+    f->worker.takes_request = true;
+    (void)send(fd, post, sizeof post - 1, 0);
+    turn(f);
+    job = TAILQ_FIRST(&f->worker.renderer->queue);
+    assert_non_null(job);
+    assert_int_equal(job->request.method_bytes, 4);
+    assert_memory_equal(job->request.method, "POST", 4);
+    assert_int_equal(job->request.body_bytes, 3);
+    assert_memory_equal(job->request.body, "abc", 3);
+    render_all(f);
+    assert_hears(fd, "HTTP/1.1 200", "fwd=bypass");
+    (void)send(fd, trace, sizeof trace - 1, 0);
+    turn(f);
+    assert_hears(fd, "HTTP/1.1 405", "Allow: GET, HEAD");
+    (void)close(fd);
+}
+
 static void other_methods_are_405_and_bad_requests_close(void **state)
 {
     static const char post[] = "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
@@ -295,6 +321,7 @@ int main(void)
         TEST(a_304_carries_the_cookie),
         TEST(head_has_the_length_and_no_body),
         TEST(a_draining_worker_answers_and_then_closes),
+        TEST(other_methods_reach_a_bundle_that_takes_a_request),
         TEST(other_methods_are_405_and_bad_requests_close),
         TEST(what_a_slow_reader_left_is_sent_when_it_reads),
         TEST(a_render_that_ends_before_the_answer_ahead_is_out_comes_after_it),

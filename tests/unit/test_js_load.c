@@ -60,14 +60,30 @@ static void bundles_that_cannot_load_say_why(void **state)
     expect_refused(b, "let a = = 1", "SyntaxError: Unexpected token '='", "");
     assert_int_equal(b->line, 1);
     assert_int_equal(b->column, 9);
-    expect_refused(b, "export default 1", "Unexpected token 'export'", "iife");
-    expect_refused(b, "import x from 'y'", "Cannot use import statement", "iife");
-    expect_refused(b, "require('fs')", "require is not defined", "iife");
+    expect_refused(b, "export const a = 1", "an ES module that exports only `a` (a number)", "");
+    expect_refused(b, "import x from 'y'", "\"y\" is a package, and only files can be imported",
+                   "bundle");
+    expect_refused(b, "import x from './y.js'",
+                   "can't find \"./y.js\" (y.js), imported by bundle.js", "");
+    assert_string_equal(b->file, "bundle.js");
+    assert_int_equal(b->line, 1);
+    expect_refused(b, "require('fs')", "node:fs is not available here", "edge");
+    expect_refused(b, "import 'node:fs'", "node:fs is not available here, imported by bundle.js",
+                   "edge");
     expect_refused(b, "window.x = 1", "window is not defined", "browser");
-    expect_refused(b, "/x/v", "Invalid regular expression flags", "es2022");
-    expect_refused(b, "addEventListener('fetch', () => {})", "addEventListener", "fetch handlers");
-    expect_refused(b, "globalThis.default = {fetch() {}}", "fetch handlers are not available", "");
     expect_refused(b, "throw new Error('at load')", "Error: at load", "");
+}
+
+static void syntax_that_this_v8_lacks_is_named(void **state)
+{
+    struct bench *b = *state;
+
+    expect_refused(b, "/x/v", "Invalid regular expression flags", "flag v: this V8 knows ES2022");
+    expect_refused(b, "/(?i:x)/", "Invalid group", "modifiers such as (?i:x)");
+    expect_refused(b, "/(?<a>x)|(?<a>y)/", "Duplicate capture group name", "es2022");
+    expect_refused(b, "{ using x = null; }", "Unexpected identifier", "`using`");
+    expect_refused(b, "import x from './a.json' with {type: 'json'}", "Unexpected token 'with'",
+                   "import attributes: this V8 knows ES2022: build for es2022 (chrome102)");
 }
 
 static void the_function_may_be_dotted_or_declared(void **state)
@@ -89,6 +105,7 @@ int main(void)
         JS_TEST(an_exception_has_message_position_and_stack),
         JS_TEST(what_is_thrown_need_not_be_an_error),
         JS_TEST(bundles_that_cannot_load_say_why),
+        JS_TEST(syntax_that_this_v8_lacks_is_named),
         JS_TEST(the_function_may_be_dotted_or_declared),
     };
 

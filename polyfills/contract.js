@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+// Not a standard: what renders in a bundle (README.md, "What a bundle is"). native.find() looks
+// through the globals and exports that a bundle has left and gives C one function (serial, url, data) =>
+// result, with a line that says what was found; or it throws what is there and what is wanted.
+'use strict';
+{
+    const { apply, ownKeys } = Reflect;
+    const NativePromise = Promise;
+    const globalEval = eval;
+    const { request, article, refusal, settle } = native;
+    const isFunction = (value) => typeof value === 'function';
+    const isObject = (value) => typeof value === 'object' && value !== null || typeof value === 'function';
+
+    let env = {};
+    native.setEnv = (value) => {
+        env = value;
+    };
+    native.getEnv = () => env;
+
+    // ---- ssr.onRequest ----
+
+    const hooks = [];
+    ssr.onRequest = (hook) => {
+        if (!isFunction(hook))
+            throw new TypeError('ssr.onRequest takes a function');
+        hooks.push(hook);
+    };
+    async function hooked(first, made, from, render) {
+        await first;
+        for (let i = from; i < hooks.length; i++)
+            await apply(hooks[i], undefined, [made]);
+        return render(made);
+    }
+    // Each hook, then the render; a hook that gives a promise is waited for.
+    function run(serial, render) {
+        const made = request(serial);
+        for (let i = 0; i < hooks.length; i++) {
+            const result = apply(hooks[i], undefined, [made]);
+            if (typeof result?.then === 'function')
+                return settle(hooked(result, made, i + 1, render));
+        }
+        return settle(render(made));
+    }
+
+    // ---- the callers ----
+
+    const pages = (fn, self) => (serial, url, data) =>
+        run(serial, (made) => apply(fn, self, [url, data === undefined ? {} : data, made]));
+
+    class ExecutionContext {
+        #serial;
+        constructor(serial, data) {
+            this.#serial = serial;
+            this.data = data === undefined ? {} : data;
+            this.props = {};
+        }
+        waitUntil(promise) { native.waitUntil(this.#serial, NativePromise.resolve(promise)); }
+        passThroughOnException() { } // a stub: there is nothing behind us to pass to
+    }
+    native.tag(ExecutionContext, 'ExecutionContext');
+    // A rejection of what was given to waitUntil is told on the console; until C keeps such work open
+    // after the response, it ends with the render.
+    native.waitUntil ??= (serial, promise) => {
+        promise.then(undefined, native.report);
+    };
+
+    const fetches = (fn, self) => (serial, url, data) =>
+        run(serial, (made) => apply(fn, self, [made, env, new ExecutionContext(serial, data)]));
+
+    // ---- addEventListener('fetch') ----
+
+    class FetchEvent extends Event {
+        #request;
+        #context;
+        #response;
+        constructor(type, init) {
+            super(type);
+            this.#request = init.request;
+            this.#context = init.context;
+        }
+        get request() { return this.#request; }
+        respondWith(response) {
+            if (this.#response !== undefined)
+                throw new DOMException('respondWith() was called already', 'InvalidStateError');
+            this.#response = NativePromise.resolve(response);
+            this.stopImmediatePropagation();
+        }
+        waitUntil(promise) { this.#context.waitUntil(promise); }
+        passThroughOnException() { }
+        static {
+            native.responseOf = (event) => event.#response;
+        }
+    }
+    native.tag(FetchEvent, 'FetchEvent');
+    const target = new EventTarget();
+    let listeners = 0;
+    native.define('addEventListener', (type, callback, options) => {
+        if (String(type) === 'fetch' && callback !== null && callback !== undefined)
+            listeners++;
+        target.addEventListener(type, callback, options);
+    });
+    native.define('removeEventListener', (type, callback, options) =>
+        target.removeEventListener(type, callback, options));
+    native.define('dispatchEvent', (event) => target.dispatchEvent(event));
+    native.define('FetchEvent', FetchEvent);
+
+    const listened = (serial, url, data) => run(serial, (made) => {
+        const event = new FetchEvent('fetch', { request: made, context: new ExecutionContext(serial, data) });
+        target.dispatchEvent(event);
+        const response = native.responseOf(event);
+        if (response === undefined)
+            throw refusal('no listener of "fetch" has called respondWith()');
+        return response;
+    });
+
+    // ---- looking for it ----
+
+    // The value at a dotted name under root, and what it is a method of; null: nothing there.
+    function walk(root, name) {
+        let self;
+        let value = root;
+        for (const part of name.split('.')) {
+            self = value;
+            value = isObject(self) ? self[part] : undefined;
+        }
+        return value === undefined ? null : { value, self };
+    }
+
+    // Declared by const or let at the top of a script: no property of globalThis.
+    function declared(name) {
+        if (!/^[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*$/.test(name))
+            return null;
+        try {
+            const dot = name.lastIndexOf('.');
+            return { value: globalEval(name), self: dot === -1 ? globalThis : globalEval(name.slice(0, dot)) };
+        } catch {
+            return null; // not declared: found() tells what is there
+        }
+    }
+
+    const takes = (fn) => fn.length >= 3; // (url, data, request)
+    const page = (at, text) => [pages(at.value, at.self === globalThis ? undefined : at.self), text, false, takes(at.value)];
+    const handler = (fn, self, text) => [fetches(fn, self), text, true, true];
+
+    function inGlobals(name) {
+        const own = walk(globalThis, name);
+        const at = isFunction(own?.value) ? own : declared(name);
+        if (isFunction(at?.value))
+            return page(at, 'sets ' + name + '(url, data, request)');
+        if (isFunction(globalThis.default?.fetch))
+            return handler(globalThis.default.fetch, globalThis.default, 'sets default.fetch(request, env, ctx)');
+        if (isFunction(globalThis.fetchHandler))
+            return handler(globalThis.fetchHandler, undefined, 'sets fetchHandler(request, env, ctx)');
+        if (listeners !== 0)
+            return [listened, 'listens to "fetch"', true, true];
+        return null;
+    }
+
+    function inExports(space, name) {
+        const named = walk(space, name);
+        if (isFunction(named?.value))
+            return page({ value: named.value, self: named.self === space ? undefined : named.self },
+                'exports ' + name + '(url, data, request)');
+        // A CommonJS module that a build wrapped has its exports as default, or as default.default.
+        for (const [whole, text] of [[space.default, 'default'], [space.default?.default, 'default.default']]) {
+            if (isObject(whole) && isFunction(whole.fetch))
+                return handler(whole.fetch, whole, 'exports ' + text + '.fetch(request, env, ctx)');
+            if (isFunction(whole))
+                return page({ value: whole, self: undefined }, 'exports a ' + text + ' function (url, data, request)');
+            if (isObject(whole) && isFunction(whole[name]))
+                return page({ value: whole[name], self: whole }, 'exports ' + text + '.' + name + '(url, data, request)');
+        }
+        if (isFunction(space.render))
+            return page({ value: space.render, self: undefined }, 'exports render(url, data)');
+        return null;
+    }
+
+    // ---- what is wrong ----
+
+    const before = new Set(ownKeys(globalThis));
+
+    function globalsFound() {
+        const names = ownKeys(globalThis).filter((key) => typeof key === 'string' && !before.has(key));
+        if (names.length === 0)
+            return 'it set no globals';
+        const list = names.slice(0, 20).map((name) => {
+            const own = Object.getOwnPropertyDescriptor(globalThis, name);
+            return name + ' (' + ('value' in own ? article(own.value) : 'an accessor') + ')';
+        });
+        return 'it set ' + list.join(', ') + (names.length > 20 ? ', ...' : '');
+    }
+
+    function exportsFound(space) {
+        const names = ownKeys(space).filter((key) => typeof key === 'string');
+        if (names.length === 0)
+            return 'an ES module that exports nothing';
+        const list = names.slice(0, 20).map((name) => {
+            const kind = isFunction(space[name]) ? '' : ' (' + article(space[name]) + ')';
+            return '`' + name + '`' + kind;
+        });
+        return 'an ES module that exports only ' + list.join(', ') + (names.length > 20 ? ', ...' : '');
+    }
+
+    function missing(name, space) {
+        if (space !== undefined)
+            return exportsFound(space) + '; export ' + name + ' or a default fetch handler';
+        const value = walk(globalThis, name)?.value;
+        return 'globalThis.' + name + ' ' + (value === undefined ? 'is not there' : 'is ' + article(value)) + ': ' +
+            globalsFound() + '; wanted: globalThis.' + name +
+            ' = (url, data, request) => html (another name: bundle.function), or a fetch handler';
+    }
+
+    // (bundle.function, the module's namespace or undefined) -> [call, text, is fetch, takes a Request]
+    native.find = (name, space) => {
+        native.setWanted(name);
+        const found = (space === undefined ? null : inExports(space, name)) ?? inGlobals(name);
+        if (found === null)
+            throw refusal(missing(name, space));
+        const kind = space === undefined ? 'a script that ' : 'an ES module that ';
+        return [found[0], kind + found[1], found[2], found[3]];
+    };
+}
