@@ -205,6 +205,7 @@ struct walk {
         char *data;
         size_t bytes;
         uint64_t hash;
+        unsigned heat;
     } key[32]; /* get: those found; a path has one for each host and each varying header */
 };
 
@@ -221,20 +222,33 @@ static bool entry_whole(const struct page *page, size_t copied_bytes)
            page->path_offset - page->key_offset <= page->key_bytes - page->path_bytes;
 }
 
-/* A key begins with the host; the path follows. */
-static json_t *entry_json(const struct walk *walk, const struct page *page)
+/* What an entry is: worker/fragment.h, worker/vary.h. */
+static const char *kind_of(const struct page *page)
 {
-    return json_pack(
-        "{s:o s:o s:o s:i s:I s:f s:f s:i s:f}", "url",
-        bytes_json(page_at(page, page->path_offset), page->path_bytes), "host",
-        bytes_json(page_at(page, page->key_offset), page->path_offset - page->key_offset), "key",
-        bytes_json(page_at(page, page->key_offset), page->key_bytes), "status", (int)page->status,
-        "bytes", (json_int_t)page->bytes, "age_s", seconds_between(page->stored_ms, walk->now_ms),
-        "ttl_s", seconds_between(walk->now_ms, page->fresh_until_ms), "tags", (int)page->tag_count,
-        "render_ms", (double)page->render_us / 1000.0);
+    if (page->key_bytes > 0 && *page_at(page, page->key_offset) == PAGE_KEY_FRAGMENT)
+        return "fragment";
+    return page_is_vary(page) ? "variants" : "page";
 }
 
-static bool list_page(void *arg, const struct page *page, size_t copied_bytes)
+/* A key begins with the host; the path follows. A fragment's is a mark and its name. */
+static json_t *entry_json(const struct walk *walk, const struct page *page, unsigned heat)
+{
+    const char *kind = kind_of(page);
+    size_t host_bytes = kind[0] == 'f' ? 0 : page->path_offset - page->key_offset;
+    size_t mark_bytes = kind[0] == 'f';
+
+    return json_pack(
+        "{s:s s:o s:o s:o s:i s:I s:f s:f s:i s:i s:f}", "kind", kind, "url",
+        bytes_json(page_at(page, page->path_offset), page->path_bytes), "host",
+        bytes_json(page_at(page, page->key_offset), host_bytes), "key",
+        bytes_json(page_at(page, page->key_offset) + mark_bytes, page->key_bytes - mark_bytes),
+        "status", (int)page->status, "bytes", (json_int_t)page->bytes, "age_s",
+        seconds_between(page->stored_ms, walk->now_ms), "ttl_s",
+        seconds_between(walk->now_ms, page->fresh_until_ms), "heat", (int)heat, "tags",
+        (int)page->tag_count, "render_ms", (double)page->render_us / 1000.0);
+}
+
+static bool list_page(void *arg, const struct page *page, size_t copied_bytes, unsigned heat)
 {
     struct walk *walk = arg;
 
@@ -248,12 +262,12 @@ static bool list_page(void *arg, const struct page *page, size_t copied_bytes)
         walk->truncated = true;
         return false;
     }
-    answer_json(walk->out, entry_json(walk, page));
+    answer_json(walk->out, entry_json(walk, page, heat));
     walk->entries++;
     return true;
 }
 
-static bool note_key(void *arg, const struct page *page, size_t copied_bytes)
+static bool note_key(void *arg, const struct page *page, size_t copied_bytes, unsigned heat)
 {
     struct walk *walk = arg;
     struct key *key;
@@ -274,6 +288,7 @@ static bool note_key(void *arg, const struct page *page, size_t copied_bytes)
     memcpy(key->data, page_at(page, page->key_offset), page->key_bytes);
     key->bytes = page->key_bytes;
     key->hash = page->hash;
+    key->heat = heat;
     walk->entries++;
     return true;
 }
@@ -295,23 +310,30 @@ static void run_cache_ls(struct walk *walk, const char *prefix)
     answer_end(walk);
 }
 
+/* The body goes with the identity variant, what is not UTF-8 in it as \xNN; the others are the same
+ * compressed. */
+static json_t *variant_json(const struct page *page, enum page_encoding encoding)
+{
+    const struct page_variant *v = &page->variant[encoding];
+    size_t etag_bytes = v->etag_bytes < PAGE_ETAG_BYTES ? v->etag_bytes : PAGE_ETAG_BYTES;
+    json_t *json = json_pack("{s:o s:I s:o}", "etag", bytes_json(v->etag, etag_bytes), "body_bytes",
+                             (json_int_t)v->body_bytes, "head",
+                             bytes_json(page_at(page, v->head_offset), v->head_bytes));
+
+    if (json != NULL && encoding == PAGE_IDENTITY)
+        (void)json_object_set_new(json, "body",
+                                  bytes_json(page_at(page, v->body_offset), v->body_bytes));
+    return json;
+}
+
 static json_t *variants_json(const struct page *page)
 {
     static const char *const name[PAGE_ENCODINGS] = {"identity", "gzip", "br", "zstd"};
     json_t *variants = json_object();
 
     for (int i = 0; i < PAGE_ENCODINGS; i++) {
-        const struct page_variant *variant = &page->variant[i];
-
-        if (variant->head_offset != 0)
-            (void)json_object_set_new(
-                variants, name[i],
-                json_pack("{s:o s:I s:o}", "etag",
-                          bytes_json(variant->etag, variant->etag_bytes < PAGE_ETAG_BYTES
-                                                        ? variant->etag_bytes
-                                                        : PAGE_ETAG_BYTES),
-                          "body_bytes", (json_int_t)variant->body_bytes, "head",
-                          bytes_json(page_at(page, variant->head_offset), variant->head_bytes)));
+        if (page->variant[i].head_offset != 0)
+            (void)json_object_set_new(variants, name[i], variant_json(page, (enum page_encoding)i));
     }
     return variants;
 }
@@ -329,7 +351,7 @@ static bool answer_page(struct walk *walk, const struct key *key)
     if (page == NULL || cold_copy(walk->cold, &ref, key->data, key->bytes, page) != 0 ||
         !entry_whole(page, ref.page_bytes))
         return false;
-    entry = entry_json(walk, page);
+    entry = entry_json(walk, page, key->heat);
     if (entry == NULL || json_object_set_new(entry, "variants", variants_json(page)) != 0) {
         json_decref(entry);
         return false;

@@ -171,12 +171,14 @@ void print_cache(FILE *out, const json_t *cache)
     const json_t *cold = json_object_get(cache, "cold");
     const json_t *hot = json_object_get(cache, "hot");
     const json_t *requests = json_object_get(cache, "requests");
+    const json_t *fragments = json_object_get(cache, "fragments");
 
     (void)fprintf(out, "cold      %s pages", COUNT(cold, "entries"));
     (void)fprintf(out, ", %s of ", SIZE(cold, "used_bytes"));
     (void)fprintf(out, "%s; evicted ", SIZE(cold, "budget_bytes"));
     (void)fprintf(out, "%s, no room for ", COUNT(cold, "evictions"));
-    (void)fprintf(out, "%s, corrupt ", COUNT(cold, "refused"));
+    (void)fprintf(out, "%s, repaired ", COUNT(cold, "refused"));
+    (void)fprintf(out, "%s segments, corrupt ", COUNT(cold, "repairs"));
     (void)fprintf(out, "%s\n", COUNT(cold, "corrupt"));
     (void)fprintf(out, "hot       %s pages", COUNT(hot, "entries"));
     (void)fprintf(out, ", %s, all workers; evicted ", SIZE(hot, "used_bytes"));
@@ -188,21 +190,44 @@ void print_cache(FILE *out, const json_t *cache)
     (void)fprintf(out, ", collapsed %s", COUNT(requests, "collapsed"));
     (void)fprintf(out, "; miss %s", COUNT(requests, "miss"));
     (void)fprintf(out, ", bypass %s\n", COUNT(requests, "bypass"));
+    (void)fprintf(out, "fragments hit %s", COUNT(fragments, "hit"));
+    (void)fprintf(out, ", miss %s", COUNT(fragments, "miss"));
+    (void)fprintf(out, ", stored %s", COUNT(fragments, "stored"));
+    (void)fprintf(out, ", refused %s\n", COUNT(fragments, "refused"));
 }
 
 void print_entries_head(FILE *out)
 {
-    (void)fputs("status      size      age      ttl    render  tags  url\n", out);
+    (void)fputs("status      size      age      ttl    render  heat  tags  url\n", out);
+}
+
+/* Host and URL of a page; of what is none, what it is and its key. */
+static void print_name(FILE *out, const json_t *entry)
+{
+    const char *kind = text_of(entry, "kind");
+
+    if (strcmp(kind, "fragment") == 0) {
+        (void)fputs("fragment ", out);
+        print_escaped(out, text_of(entry, "key"), "");
+        return;
+    }
+    print_escaped(out, text_of(entry, "host"), "");
+    print_escaped(out, text_of(entry, "url"), "");
+    if (strcmp(kind, "variants") == 0)
+        (void)fputs(" (what its variants differ by)", out);
 }
 
 void print_entry(FILE *out, const json_t *entry)
 {
-    (void)fprintf(out, "%6.0f %9s", number(entry, "status"), SIZE(entry, "bytes"));
+    struct cell status = {"-"};
+
+    if (number(entry, "status") >= 100)
+        (void)snprintf(status.text, sizeof status.text, "%.0f", number(entry, "status"));
+    (void)fprintf(out, "%6s %9s", status.text, SIZE(entry, "bytes"));
     (void)fprintf(out, " %8s", DURATION(entry, "age_s"));
-    (void)fprintf(out, " %8s %6.1f ms %5.0f  ", DURATION(entry, "ttl_s"),
-                  number(entry, "render_ms"), number(entry, "tags"));
-    print_escaped(out, text_of(entry, "host"), "");
-    print_escaped(out, text_of(entry, "url"), "");
+    (void)fprintf(out, " %8s %6.1f ms", DURATION(entry, "ttl_s"), number(entry, "render_ms"));
+    (void)fprintf(out, " %5.0f %5.0f  ", number(entry, "heat"), number(entry, "tags"));
+    print_name(out, entry);
     (void)fputc('\n', out);
 }
 
@@ -235,8 +260,8 @@ void print_entry_whole(FILE *out, const json_t *entry)
                   SIZE(entry, "bytes"));
     (void)fprintf(out, "age     %s\n", DURATION(entry, "age_s"));
     (void)fprintf(out, "ttl     %s\n", DURATION(entry, "ttl_s"));
-    (void)fprintf(out, "render  %.1f ms\ntags    %.0f\n", number(entry, "render_ms"),
-                  number(entry, "tags"));
+    (void)fprintf(out, "render  %.1f ms\nheat    %.0f\ntags    %.0f\n", number(entry, "render_ms"),
+                  number(entry, "heat"), number(entry, "tags"));
     for (void *it = json_object_iter(variants); it != NULL;
          it = json_object_iter_next(variants, it)) {
         const json_t *variant = json_object_iter_value(it);
@@ -244,5 +269,10 @@ void print_entry_whole(FILE *out, const json_t *entry)
         (void)fprintf(out, "\n%s, body of %s\n", json_object_iter_key(it),
                       SIZE(variant, "body_bytes"));
         print_head(out, text_of(variant, "head"));
+        if (json_object_get(variant, "body") != NULL) {
+            (void)fputc('\n', out);
+            print_text(out, text_of(variant, "body"));
+            (void)fputc('\n', out);
+        }
     }
 }

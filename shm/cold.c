@@ -167,7 +167,8 @@ int cold_copy(struct cold *cold, const struct cold_ref *ref, const char *key, si
     }
     if (!page_has_key(buf, key, key_bytes) || !purge_page_valid(cold->purge, buf))
         return -ENOENT;
-    index_touch(&cold->index, ref->slot, ref->word);
+    if (cold->stats != NULL) /* the master looks for people: that is no reason to keep a page */
+        index_touch(&cold->index, ref->slot, ref->word);
     return 0;
 }
 
@@ -364,13 +365,20 @@ void cold_figures(struct cold *cold, struct cold_figures *ret_figures)
     *ret_figures = figures;
 }
 
+static unsigned heat_of(uint64_t word)
+{
+    return (word & INDEX_HOT) == INDEX_HOT ? COLD_HEAT_MAX : (word & INDEX_TOUCHED) != 0;
+}
+
 void cold_walk(struct cold *cold, cold_visit *visit, void *arg)
 {
     size_t bytes;
 
     for (uint64_t slot = 0; slot < cold->index.slots; slot++) {
-        if (read_scratch(cold, index_load(&cold->index, slot), &bytes) &&
-            purge_page_valid(cold->purge, cold->scratch) && !visit(arg, cold->scratch, bytes))
+        uint64_t word = index_load(&cold->index, slot);
+
+        if (read_scratch(cold, word, &bytes) && purge_page_valid(cold->purge, cold->scratch) &&
+            !visit(arg, cold->scratch, bytes, heat_of(word)))
             return;
     }
 }

@@ -37,6 +37,7 @@ int cold_find(struct cold *cold, const char *key, size_t key_bytes, uint64_t has
 /*
  * Copy the page found into buf (capacity ref->page_bytes, 8-byte aligned).
  * 0: whole, checked, of this key, not purged / -ENOENT: it went away meanwhile: a miss.
+ * Heats the page, but for the master.
  */
 int cold_copy(struct cold *cold, const struct cold_ref *ref, const char *key, size_t key_bytes,
               struct page *buf);
@@ -71,9 +72,14 @@ struct cold_figures {
 /* Walks the whole index: for status, not for the hot path. */
 void cold_figures(struct cold *cold, struct cold_figures *ret_figures);
 
-/* Call visit with a private, checked copy of each valid page's struct page and key (bodies not
- * copied: body offsets must not be followed). Stops when visit returns false. */
-typedef bool cold_visit(void *arg, const struct page *page, size_t copied_bytes);
+/*
+ * Call visit with a private, checked copy of each valid page's struct page and key (bodies not
+ * copied: body offsets must not be followed). Stops when visit returns false.
+ * heat: how often it was read from here since the hand last came by, as far as is known without a
+ * write at each read: 0, 1, 2 (twice or more). Reads of hot caches' copies are not in it.
+ */
+#define COLD_HEAT_MAX 2
+typedef bool cold_visit(void *arg, const struct page *page, size_t copied_bytes, unsigned heat);
 void cold_walk(struct cold *cold, cold_visit *visit, void *arg);
 
 #endif

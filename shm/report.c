@@ -115,30 +115,41 @@ void report_figures(struct cold *cold, struct cold_figures *ret_figures)
         cold_figures(cold, ret_figures);
 }
 
-static json_t *cache_json(const struct stats *total, struct cold *cold)
+static json_t *cold_json(const struct region *region, const struct stats *total, struct cold *cold)
 {
     struct cold_figures figures;
-    json_t *cold_json, *hot_json, *requests;
 
     report_figures(cold, &figures);
-    cold_json = json_pack(
-        "{s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I}", "budget_bytes",
+    return json_pack(
+        "{s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I}", "budget_bytes",
         (json_int_t)figures.budget_bytes, "used_bytes", (json_int_t)figures.used_bytes, "entries",
         (json_int_t)figures.entries, "slots", (json_int_t)figures.slots, "segments",
         (json_int_t)figures.segments, "segment_bytes", (json_int_t)figures.segment_bytes, "stored",
         (json_int_t)LOAD(total->cold_stored), "refused", (json_int_t)LOAD(total->cold_refused),
         "evictions", (json_int_t)LOAD(total->cold_evictions), "corrupt",
-        (json_int_t)LOAD(total->cold_corrupt));
-    hot_json = json_pack("{s:I s:I s:I}", "used_bytes", (json_int_t)LOAD(total->hot_bytes),
-                         "entries", (json_int_t)LOAD(total->hot_entries), "evictions",
-                         (json_int_t)LOAD(total->hot_evictions));
+        (json_int_t)LOAD(total->cold_corrupt), "repairs",
+        (json_int_t)LOAD(stats_master(region)->cold_repairs));
+}
+
+static json_t *cache_json(const struct region *region, const struct stats *total, struct cold *cold)
+{
+    json_t *hot, *requests, *fragments;
+
+    hot = json_pack("{s:I s:I s:I}", "used_bytes", (json_int_t)LOAD(total->hot_bytes), "entries",
+                    (json_int_t)LOAD(total->hot_entries), "evictions",
+                    (json_int_t)LOAD(total->hot_evictions));
     requests = json_pack(
         "{s:I s:I s:I s:I s:I s:I}", "hot", (json_int_t)LOAD(total->cache_hot), "cold",
         (json_int_t)LOAD(total->cache_cold), "stale", (json_int_t)LOAD(total->cache_stale), "miss",
         (json_int_t)LOAD(total->cache_miss), "collapsed", (json_int_t)LOAD(total->cache_collapsed),
         "bypass", (json_int_t)LOAD(total->cache_bypass));
+    fragments = json_pack("{s:I s:I s:I s:I}", "hit", (json_int_t)LOAD(total->fragments_hit),
+                          "miss", (json_int_t)LOAD(total->fragments_miss), "stored",
+                          (json_int_t)LOAD(total->fragments_stored), "refused",
+                          (json_int_t)LOAD(total->fragments_refused));
     /* "o" takes the references, also when one is NULL and packing fails */
-    return json_pack("{s:o s:o s:o}", "cold", cold_json, "hot", hot_json, "requests", requests);
+    return json_pack("{s:o s:o s:o s:o}", "cold", cold_json(region, total, cold), "hot", hot,
+                     "requests", requests, "fragments", fragments);
 }
 
 static json_t *counts_json(const struct stats *total)
@@ -180,7 +191,7 @@ char *report_status(const struct region *region, struct cold *cold, const char *
         (json_int_t)LOAD(master->pid), "uptime_s",
         report_seconds_since(LOAD(master->started_ms), now_ms), "generation",
         (json_int_t)LOAD(master->generation), "bundle_hash", hash, "workers",
-        workers_json(region, now_ms), "cache", cache_json(total, cold), "queue",
+        workers_json(region, now_ms), "cache", cache_json(region, total, cold), "queue",
         (json_int_t)LOAD(total->render_queue), "connections", (json_int_t)LOAD(total->connections),
         "requests", counts_json(total), "renders", renders_json(total), "restarts", "crash",
         (json_int_t)LOAD(master->restarts_crash), "hung", (json_int_t)LOAD(master->restarts_hung),
@@ -193,5 +204,5 @@ char *report_cache(const struct region *region, struct cold *cold)
     struct stats sums, *total = &sums;
 
     stats_total(region, total);
-    return dump(cache_json(total, cold));
+    return dump(cache_json(region, total, cold));
 }

@@ -118,9 +118,10 @@ static void ask(struct cold *cold, const char *url)
         assert(page_check(page, ref.page_bytes, true) == 0 && page_has_key(page, url, strlen(url)));
 }
 
-static bool visit(void *arg, const struct page *page, size_t copied_bytes)
+static bool visit(void *arg, const struct page *page, size_t copied_bytes, unsigned heat)
 {
     (void)arg;
+    assert(heat <= COLD_HEAT_MAX);
     assert(copied_bytes >= sizeof *page);
     return true;
 }

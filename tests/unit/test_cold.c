@@ -520,7 +520,7 @@ struct seen {
     size_t path_bytes;
 };
 
-static bool visit(void *arg, const struct page *page, size_t copied_bytes)
+static bool visit(void *arg, const struct page *page, size_t copied_bytes, unsigned heat)
 {
     struct seen *seen = arg;
 
