@@ -94,15 +94,30 @@ static bool read_fragment(const struct page *page, struct js_fragment *ret_fragm
     return true;
 }
 
+/* The watchdog's thread may be turning the loop, which uses the same caches. */
+static bool enter(const struct fragments *f)
+{
+    return f->worker->enter_native && f->worker->enter_native(f->worker);
+}
+
+static void leave(const struct fragments *f, bool entered)
+{
+    if (entered)
+        f->worker->leave_native(f->worker);
+}
+
 static bool get(void *arg, const char *name, size_t name_bytes, struct js_fragment *ret_fragment)
 {
     struct fragments *f = arg;
     struct stats *stats = f->worker->stats;
     struct key key;
-    bool found = make_key(f, name, name_bytes, &key) && find(f, &key) &&
-                 read_fragment(f->out.page, ret_fragment);
+    bool entered = enter(f);
+    bool found;
 
+    found = make_key(f, name, name_bytes, &key) && find(f, &key) &&
+            read_fragment(f->out.page, ret_fragment);
     stats_add(found ? &stats->fragments_hit : &stats->fragments_miss, 1);
+    leave(f, entered); /* what was found lies in a buffer of our own */
     return found;
 }
 
@@ -122,10 +137,12 @@ static bool set(void *arg, const char *name, size_t name_bytes, const struct js_
     uint64_t tag[PAGE_TAGS_MAX];
     struct key key;
     size_t bytes;
+    bool entered;
     bool kept;
 
     if (tag_count > PAGE_TAGS_MAX || !make_key(f, name, name_bytes, &key))
         return false;
+    entered = enter(f);
     for (size_t i = 0; i < tag_count; i++)
         tag[i] = purge_tag_hash(tags[i].name, tags[i].name_bytes);
     struct page_source source = {
@@ -154,6 +171,7 @@ static bool set(void *arg, const char *name, size_t name_bytes, const struct js_
         trim(&f->in);
     }
     stats_add(kept ? &w->stats->fragments_stored : &w->stats->fragments_refused, 1);
+    leave(f, entered);
     return kept;
 }
 
@@ -165,8 +183,10 @@ static bool delete (void *arg, const char *name, size_t name_bytes)
     /* the old value may be invalid already; "there was one" means one that get() would have given */
     if (!make_key(f, name, name_bytes, &key))
         return false;
+    bool entered = enter(f);
     bool found = find(f, &key);
     (void)cold_delete(f->worker->cold, key.data, key.bytes, key.hash);
+    leave(f, entered);
     return found;
 }
 

@@ -70,6 +70,16 @@ static void on_fatal(void *arg)
     (void)nanosleep(&ts, NULL); /* the will ends the process before that */
 }
 
+static bool enter_native(struct worker *worker)
+{
+    return lane_take(worker->lane);
+}
+
+static void leave_native(struct worker *worker)
+{
+    lane_lend_again(worker->lane);
+}
+
 int lane_new(struct worker *worker, struct watchdog *watchdog, struct lane **ret_lane)
 {
     struct lane *l = calloc(1, sizeof *l);
@@ -85,6 +95,9 @@ int lane_new(struct worker *worker, struct watchdog *watchdog, struct lane **ret
     js_set_tick(worker->js, on_tick, l);
     js_set_fatal(worker->js, on_fatal, l);
     watchdog_set_relief(watchdog, relieve, l);
+    worker->lane = l;
+    worker->enter_native = enter_native;
+    worker->leave_native = leave_native;
     *ret_lane = l;
     return 0;
 }
@@ -93,6 +106,9 @@ void lane_free(struct lane *lane)
 {
     if (!lane)
         return;
+    lane->worker->enter_native = NULL;
+    lane->worker->leave_native = NULL;
+    lane->worker->lane = NULL;
     js_set_tick(lane->worker->js, NULL, NULL);
     js_set_fatal(lane->worker->js, NULL, NULL);
     (void)pthread_mutex_unlock(&lane->mutex);

@@ -15,6 +15,7 @@ struct cold;
 struct event_base;
 struct fragments;
 struct http;
+struct lane;
 struct peer;
 struct purge;
 struct renderer;
@@ -39,6 +40,11 @@ struct worker {
     /* The worker is lost: see to those who wait and end the process. With the lane, on the
      * watchdog's thread; NULL: nothing is done. outcome: why, JS_TIMEOUT or JS_OOM. */
     void (*will)(struct worker *worker, enum js_outcome outcome);
+    /* Around what a native called by JavaScript does to what the loop owns (caches, requests,
+     * figures): the watchdog's thread may be turning the loop just then. NULL: nobody else does. */
+    bool (*enter_native)(struct worker *worker);
+    void (*leave_native)(struct worker *worker); /* where enter gave true */
+    struct lane *lane;                           /* the renderer's; for these two */
     bool ticking;           /* JavaScript is on the stack below the loop: tick.h */
     uint64_t tick_until_ns; /* mono: such a turn ends with the callback that begins after it */
     uint64_t callbacks;     /* of the loop, so far */

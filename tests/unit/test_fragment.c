@@ -138,6 +138,42 @@ static void what_is_too_large_is_refused(void **state)
     fragments_free(f->worker.fragments);
 }
 
+static unsigned entered;
+static unsigned left;
+
+static bool enter_native(struct worker *worker)
+{
+    (void)worker;
+    assert_int_equal(entered, left); /* one at a time */
+    entered++;
+    return true;
+}
+
+static void leave_native(struct worker *worker)
+{
+    (void)worker;
+    left++;
+    assert_int_equal(entered, left);
+}
+
+/* While JavaScript runs the watchdog's thread may turn the loop, on the same caches. */
+static void what_the_loop_owns_is_touched_only_with_the_lane(void **state)
+{
+    struct fixture *f = *state;
+    const struct js_fragments *js = open_fragments(f);
+
+    f->worker.enter_native = enter_native;
+    f->worker.leave_native = leave_native;
+    assert_true(set(js, "a", "one", 1000000, NULL));
+    assert_int_equal(left, 1);
+    assert_string_equal(get(js, "a"), "one");
+    assert_null(get(js, "b"));
+    assert_int_equal(left, 3);
+    assert_true(js->remove(js->arg, "a", 1));
+    assert_int_equal(left, 4);
+    fragments_free(f->worker.fragments);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +184,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(render_begun_before_a_purge_keeps_nothing_that_it_covers,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_too_large_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_the_loop_owns_is_touched_only_with_the_lane, setup,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
