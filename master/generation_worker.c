@@ -5,6 +5,7 @@
 #include "shm/cold.h"
 #include "shm/log.h"
 #include "shm/peers.h"
+#include "shm/poison.h"
 #include "shm/region.h"
 #include "shm/stats.h"
 
@@ -132,6 +133,23 @@ void worker_unborn(struct generation *g, uint32_t row, int error)
     generation_reschedule(g);
 }
 
+/* Two on the same page within a minute: the page rests, so that a third is spared. */
+static void note_poison(const struct generation *g, const struct place *place, int status)
+{
+    uint64_t key;
+    char url[PEER_URL_BYTES + 1];
+    bool hung = WIFEXITED(status) && WEXITSTATUS(status) == HERITAGE_EXIT_HUNG;
+
+    if ((!hung && !WIFSIGNALED(status)) ||
+        !peer_rendered(peer_at(g->host.region, place->row), &key, url))
+        return;
+    log_warn("it died while it rendered", log_uint("worker", place->number),
+             log_int("pid", place->pid), log_str("url", url));
+    if (poison_note(poison_of(g->host.region), key, mono_ms()))
+        log_error("two workers died on one page: it is not rendered for a minute",
+                  log_str("url", url));
+}
+
 static void log_death(const struct generation *g, const struct place *place, int status,
                       uint64_t lived_ms, uint64_t pause_ms)
 {
@@ -178,6 +196,7 @@ bool worker_exited(struct generation *g, pid_t pid, int status)
 
         if (place->state != PLACE_ALIVE || place->pid != pid)
             continue;
+        note_poison(g, place, status);
         clear_row(g, place->row);
         place->state = PLACE_EMPTY;
         if (g->state != GENERATION_DRAINING)

@@ -9,6 +9,7 @@
 #include "shm/region_map.h"
 
 #include <errno.h>
+#include <string.h>
 
 struct peer *peer_at(const struct region *region, uint32_t row)
 {
@@ -51,4 +52,29 @@ void peer_release(struct region *region, uint32_t row)
     atomic_store_explicit(&peer->render_start_ns, 0, memory_order_relaxed);
     /* release: pairs as in peer_claim() */
     atomic_store_explicit(&peer->state, PEER_FREE, memory_order_release);
+}
+
+void peer_note_render(struct peer *peer, uint64_t key, const char *url, size_t url_bytes)
+{
+    uint64_t words[PEER_URL_WORDS] = {0};
+
+    memcpy(words, url, url_bytes < sizeof words ? url_bytes : sizeof words);
+    atomic_store_explicit(&peer->render_key, key, memory_order_relaxed);
+    for (unsigned i = 0; i < PEER_URL_WORDS; i++)
+        atomic_store_explicit(&peer->render_url[i], words[i], memory_order_relaxed);
+}
+
+bool peer_rendered(const struct peer *peer, uint64_t *ret_key, char *url)
+{
+    uint64_t words[PEER_URL_WORDS];
+
+    /* relaxed: its writer has been waited for */
+    if (atomic_load_explicit(&peer->render_start_ns, memory_order_relaxed) == 0)
+        return false;
+    *ret_key = atomic_load_explicit(&peer->render_key, memory_order_relaxed);
+    for (unsigned i = 0; i < PEER_URL_WORDS; i++)
+        words[i] = atomic_load_explicit(&peer->render_url[i], memory_order_relaxed);
+    memcpy(url, words, sizeof words);
+    url[sizeof words] = '\0';
+    return true;
 }

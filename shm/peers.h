@@ -13,6 +13,9 @@
 
 struct region;
 
+#define PEER_URL_WORDS 15
+#define PEER_URL_BYTES (PEER_URL_WORDS * 8)
+
 enum peer_state {
     PEER_FREE,     /* nobody's */
     PEER_STARTING, /* given out by the master, the worker is being forked */
@@ -36,8 +39,19 @@ struct peer {
     _Atomic uint64_t heartbeat_ms;    /* mono, once a second, for the watchdog */
     _Atomic uint64_t render_start_ns; /* mono; 0: no JavaScript runs */
     _Atomic uint64_t render_limit_ns; /* how long that may take before the master ends it */
+
+    /* written by the worker before render_start_ns: what it renders, in case it does not survive */
+    alignas(CACHE_LINE_BYTES) _Atomic uint64_t render_key; /* for poison.h; 0: none */
+    _Atomic uint64_t render_url[PEER_URL_WORDS];           /* its beginning, filled with zeros */
 };
-static_assert(sizeof(struct peer) == 2 * CACHE_LINE_BYTES, "in shared memory");
+static_assert(sizeof(struct peer) == 4 * CACHE_LINE_BYTES, "in shared memory");
+
+/* The worker's own row: what it is about to render. */
+void peer_note_render(struct peer *peer, uint64_t key, const char *url, size_t url_bytes);
+
+/* Whether JavaScript ran in it, and of what: into url[PEER_URL_BYTES + 1], NUL-terminated, as
+ * foreign as any bytes from shared memory. For the master, after waitpid(). */
+bool peer_rendered(const struct peer *peer, uint64_t *ret_key, char *url);
 
 /* Row number -> row; the table has REGION_PEERS_MAX rows. */
 struct peer *peer_at(const struct region *region, uint32_t row);

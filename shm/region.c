@@ -67,6 +67,7 @@ static void lay_out(struct region_header *header, const struct region_sizes *siz
         [REGION_STATS] = stats_section_bytes(),
         [REGION_PURGE] = purge_section_bytes(),
         [REGION_CLAIMS] = claims_section_bytes(),
+        [REGION_POISON] = poison_section_bytes(),
         [REGION_FILE] = has_file ? region_file_section_bytes() : 0,
         [REGION_INDEX] = slots * sizeof(uint64_t),
         [REGION_RING] = ring_table_bytes((uint32_t)segments),

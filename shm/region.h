@@ -4,7 +4,7 @@
  * Made by the master before the first fork; children inherit it at the same address, but what
  * lies in it uses offsets all the same, because it may be a file that outlives us.
  *
- * Byte map: header | peers | stats | purge | claims | file | index | ring | segments; each section
+ * Byte map: header | peers | stats | purge | claims | poison | file | index | ring | segments; each section
  * starts on a page.
  */
 #ifndef SSRD_SHM_REGION_H

@@ -8,6 +8,7 @@
  *   stats     struct stats_table: a row a peer, the departed row, the master's row
  *   purge     struct purge
  *   claims    struct claims: who renders which key
+ *   poison    struct poison: keys that are not rendered for now
  *   file      struct region_file, then a struct purge as purge_kept.h keeps it; nothing without a file
  *   index     _Atomic uint64_t[slots]
  *   ring      struct ring_table: the hand, then a struct ring_segment for each segment
@@ -32,6 +33,7 @@ enum region_section {
     REGION_STATS,
     REGION_PURGE,
     REGION_CLAIMS,
+    REGION_POISON,
     REGION_FILE, /* from here on: what a file keeps */
     REGION_INDEX,
     REGION_RING,
@@ -87,6 +89,7 @@ size_t purge_section_bytes(void);
 struct purge;
 void purge_init(struct purge *purge);
 size_t claims_section_bytes(void);
+size_t poison_section_bytes(void);
 struct claims;
 void claims_init(struct claims *claims);
 

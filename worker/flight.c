@@ -249,6 +249,8 @@ struct flight *flight_new(struct requests *all, const struct flight_plan *plan, 
     f->job.request.body_bytes = plan->body.bytes;
     memcpy(cookies + cookie_bytes, plan->body.data ? plan->body.data : "", plan->body.bytes);
     f->job.timeout_ms = plan->policy->timeout_ms;
+    f->job.key_hash =
+        f->key.bytes > 0 ? f->key.hash : key_hash(f->job.request.url, f->job.request.url_bytes);
     f->job.begin = flight_begin;
     f->job.done = flight_done;
     f->in_table = plan->kind == FLIGHT_SHARED;

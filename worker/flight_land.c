@@ -5,6 +5,7 @@
 
 #include "shm/cold.h"
 #include "shm/log.h"
+#include "shm/poison.h"
 #include "shm/purge.h"
 #include "shm/stats.h"
 #include "worker/cache_policy.h"
@@ -141,6 +142,11 @@ bool flight_begin(struct render_job *job)
     drop_those_who_left(f);
     if (!flight_is_wanted(f)) {
         flight_end(f);
+        return false;
+    }
+    if (unlikely(poison_rests(poison_of(f->all->http->region), f->job.key_hash, mono_ms()))) {
+        stats_add(&f->all->worker->stats->renders_poisoned, 1);
+        flight_fail(f, 503, NULL);
         return false;
     }
     f->epoch = purge_epoch(f->all->worker->purge);

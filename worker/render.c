@@ -150,6 +150,7 @@ static void enter(struct renderer *r, const struct render_job *job, uint64_t now
     struct peer *peer = r->worker->peer;
     uint64_t grace_ns = r->worker->config->render.grace_ms * UINT64_C(1000000);
 
+    peer_note_render(peer, job->key_hash, job->request.url, job->request.url_bytes);
     atomic_store_explicit(&peer->render_limit_ns, job->timeout_ms * UINT64_C(1000000) + grace_ns,
                           memory_order_relaxed);
     /* release: the master that reads the stamp (acquire) sees its limit */

@@ -3,6 +3,8 @@
 connections over and is replaced."""
 
 import json
+import os
+import signal
 
 import pytest
 
@@ -106,3 +108,38 @@ def test_hung_renders_in_all_workers_one_after_the_other(ssrd):
         other.request(f"/p{i}")
         assert [c.answer().status for c in clients] == [504, 504]
         assert other.answer().text.startswith(f"/p{i} render")
+
+
+@pytest.mark.parametrize("how", ["hang", "crash"])
+def test_a_page_on_which_two_workers_died_is_not_rendered_a_third_time(ssrd, how):
+    server = ssrd(BUNDLE, {"workers": 2, "render": LIMITS if how == "hang" else {"timeout": "1h"}})
+    for _ in range(2):
+        old = server.workers()
+        with hang(server, "/hang/poison") as client:
+            if how == "hang":
+                assert client.answer().status == 504
+            else:
+                server.wait_log("hangs at")
+                busy = harness.until(lambda: rendering(old), "the worker that renders")
+                os.kill(busy, signal.SIGSEGV)
+                with pytest.raises(harness.Closed):
+                    client.answer()
+        server.await_new_worker(old)
+    assert "url=" in server.wait_log("two workers died on one page")
+    old = server.workers()
+    for _ in range(3):
+        answer = server.get("/hang/poison")
+        assert answer.status == 503 and answer["retry-after"]
+    assert server.get("/other").status == 200
+    assert server.workers() == old
+    assert "ssrd_renders_poisoned_total 3" in server.admin("/metrics").text
+
+
+def rendering(pids):
+    """The one that has used most CPU since a moment ago: the other sleeps."""
+    def ticks(pid):
+        with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
+            return int(file.read().rsplit(")", 1)[1].split()[11])
+    before = {pid: ticks(pid) for pid in pids}
+    found = harness.until(lambda: [pid for pid in pids if ticks(pid) >= before[pid] + 10], "CPU time used")
+    return found[0]
