@@ -3,6 +3,7 @@
 #include "master/bundle.h"
 
 #include "master/imports.h"
+#include "shm/relpath.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -148,10 +149,17 @@ static bool find_file(const struct bundle *bundle, const char *name, size_t *ret
     return false;
 }
 
-/* Only what may be a module: the master may be root, and the bundle's text is not. */
-static bool is_module_name(const char *name)
+static bool is_code(const char *name)
 {
-    static const char *const ends[] = {".js", ".mjs", ".cjs", ".json"};
+    const char *dot = strrchr(name, '.');
+
+    return dot && strstr(dot, "js") && strcmp(dot, ".json") != 0;
+}
+
+/* Only what may be a module or a map: the master may be root, and who wrote the bundle is not. */
+static bool is_wanted(const char *name)
+{
+    static const char *const ends[] = {".js", ".mjs", ".cjs", ".json", ".map"};
     const char *dot = strrchr(name, '.');
 
     for (size_t i = 0; dot && i < array_len(ends); i++)
@@ -194,14 +202,39 @@ static bool on_import(void *arg, const char *specifier, size_t bytes)
 
     if (g->bundle->file_count >= BUNDLE_FILES_MAX || g->bytes > BUNDLE_FILES_BYTES_MAX)
         return false;
-    if (imports_resolve(g->importer, specifier, bytes, name, sizeof name) != 0 ||
-        !is_module_name(name) || find_file(g->bundle, name, &at) ||
+    if (relpath_resolve(g->importer, specifier, bytes, name, sizeof name) != 0 ||
+        !is_wanted(name) || find_file(g->bundle, name, &at) ||
         read_file(name, &text, &text_bytes, &what) != 0)
         return true;
     g->error = insert_file(g, at, name, text, text_bytes);
     if (g->error)
         free(text);
     return g->error == 0;
+}
+
+/* Its source map, where it is a file: the target of the last sourceMappingURL, or beside it. */
+static void read_map(struct graph *g, const char *text, size_t bytes)
+{
+    static const char word[] = "//# sourceMappingURL=";
+    const char *end = text + bytes;
+    const char *slash = strrchr(g->importer, '/');
+    const char *last = NULL;
+    char name[PATH_MAX];
+    size_t length = 0;
+
+    for (const char *at = text; (at = memmem(at, (size_t)(end - at), word, sizeof word - 1)); at++)
+        last = at + sizeof word - 1;
+    if (!last) {
+        int n = snprintf(name, sizeof name, "%s.map", slash ? slash + 1 : g->importer);
+
+        if (n > 0 && n < (int)sizeof name)
+            (void)on_import(g, name, (size_t)n);
+        return;
+    }
+    while (last + length < end && (unsigned char)last[length] > ' ')
+        length++;
+    if (length > 4 && length < PATH_MAX && memcmp(last, "data:", 5) != 0)
+        (void)on_import(g, last, length);
 }
 
 /* 0 / -ENOMEM. */
@@ -211,10 +244,14 @@ static int read_graph(struct bundle *bundle, const char *path)
     size_t at;
 
     imports_scan(bundle->source, bundle->bytes, on_import, &g);
+    read_map(&g, bundle->source, bundle->bytes);
     for (size_t next = 0; next < g.found_count && g.error == 0; next++) {
         g.importer = g.found[next];
-        if (find_file(bundle, g.importer, &at))
-            imports_scan(bundle->file[at].text, bundle->file[at].bytes, on_import, &g);
+        if (!is_code(g.importer) || !find_file(bundle, g.importer, &at))
+            continue;
+        imports_scan(bundle->file[at].text, bundle->file[at].bytes, on_import, &g);
+        if (find_file(bundle, g.importer, &at)) /* where it is now */
+            read_map(&g, bundle->file[at].text, bundle->file[at].bytes);
     }
     free(g.found);
     return g.error;

@@ -26,8 +26,8 @@ struct bundle {
 };
 
 /*
- * Read path, and the .js, .mjs, .cjs and .json files that it imports (imports.h); those that can't
- * be read are passed over. 0, or negative errno and in problem (cap bytes) one line that names the file and what
+ * Read path, and the .js, .mjs, .cjs and .json files that it imports (imports.h), and their source maps;
+ * those that can't be read are passed over. 0, or negative errno and in problem (cap bytes) one line that names the file and what
  * to do: missing, unreadable, a directory, empty, above BUNDLE_BYTES_MAX.
  */
 int bundle_read(const char *path, struct bundle *ret_bundle, char *problem, size_t cap);

@@ -19,11 +19,4 @@ typedef bool imports_found(void *arg, const char *specifier, size_t bytes);
 
 void imports_scan(const char *text, size_t bytes, imports_found *found, void *arg);
 
-/*
- * The path of specifier as seen from the file `importer`: "dist/a/b.js" and "../c.js" give
- * "dist/c.js"; what follows ? or # is cut off. By text alone. 0 / -ENAMETOOLONG.
- */
-int imports_resolve(const char *importer, const char *specifier, size_t bytes, char *out,
-                    size_t cap);
-
 #endif

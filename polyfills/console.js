@@ -10,6 +10,7 @@
     const sink = native.log;
     const { ownKeys } = Reflect;
     const getProto = Object.getPrototypeOf;
+    const ours = /\n +at (?:[^\n]*\()?ssr:[^\n]*/g; // frames of polyfills help nobody
     const identifier = /^[A-Za-z_$][\w$]*$/;
 
     const quote = (text) => "'" + text.replace(/[\\'\n\r\t]/g,
@@ -25,7 +26,7 @@
     }
 
     function showError(error, seen, depth) {
-        let text = typeof error.stack === 'string' && error.stack !== '' ? error.stack
+        let text = typeof error.stack === 'string' && error.stack !== '' ? error.stack.replace(ours, '')
             : error.name + ': ' + error.message;
         // The stack was written when the error was made; its message may be another since.
         const extra = Object.keys(error).filter((key) => key !== 'cause');

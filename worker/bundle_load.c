@@ -4,6 +4,7 @@
 
 #include "shm/log.h"
 #include "worker/render_once.h"
+#include "worker/source_maps.h"
 #include "worker/watchdog.h"
 
 #include <errno.h>
@@ -39,7 +40,10 @@ void problem_from_js(struct problem *problem, const char *prefix, const struct j
     else
         problem_set(problem, "%s%s%s%s", error->file, error->file[0] ? ": " : "",
                     prefix ? prefix : "", error->message);
-    append(problem, "\n    ", error->source);
+    if (error->frame[0] != '\0')
+        append(problem, "\n", error->frame);
+    else
+        append(problem, "\n    ", error->source);
     append(problem, "\n    hint: ", error->hint);
     append(problem, "\n", error->stack);
 }
@@ -50,9 +54,16 @@ static bool console_muted;
 
 static void console_to_log(void *arg, enum js_console level, const char *text, size_t bytes)
 {
+    autofree char *located = NULL;
+
     (void)arg;
     if (console_muted)
         return;
+    if (level >= JS_CONSOLE_WARN && memmem(text, bytes, "\n    at ", 8)) { /* an error's stack */
+        located = source_maps_text(text, bytes);
+        text = located ? located : text;
+        bytes = located ? strlen(located) : bytes;
+    }
     switch (level) {
     case JS_CONSOLE_ERROR:
         log_error("console", log_span("text", text, bytes));
@@ -175,11 +186,14 @@ struct js *bundle_load(const struct heritage *heritage, struct problem *problem)
         .generation = heritage->generation,
         .version = heritage->version,
         .console = console_to_log,
+        .locate = source_maps_error,
     };
     struct js_error *js_error = NULL;
-    struct js *js = js_new(&options, &js_error);
+    struct js *js;
     int error;
 
+    source_maps_open(heritage);
+    js = js_new(&options, &js_error);
     if (!js) {
         explain(problem, heritage, -ENOMEM, js_error);
         js_error_free(js_error);

@@ -176,7 +176,9 @@ static void log_failure(const struct flight *f, const struct js_result *result)
         f->doomed ? "render hangs and can't be stopped; its worker ends" : what[result->outcome],
         log_span("url", q->url, q->url_bytes), log_str("request", f->id),
         log_str("message", e ? e->message : NULL), log_str("at", *where ? where : NULL),
-        log_str("stack", e ? e->stack : NULL), log_ms("took", (double)f->job.render_ns / 1e6));
+        log_str("source", e && *e->source ? e->source : NULL),
+        log_str("hint", e && *e->hint ? e->hint : NULL), log_str("stack", e ? e->stack : NULL),
+        log_ms("took", (double)f->job.render_ns / 1e6));
 }
 
 /* The page as bytes; NULL: out of memory, or its head is larger than any client takes. */

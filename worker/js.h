@@ -36,6 +36,7 @@ struct js_error {
     char *source;    /* the source line it points to, cut to 200 characters */
     char *stack;     /* as V8 writes it, with newlines */
     char *hint;      /* what to do about a classic mistake */
+    char *frame;     /* the lines around the place in its source, with a caret; from `locate` */
 };
 void js_error_free(struct js_error *error); /* takes NULL */
 
@@ -61,6 +62,9 @@ struct js_options {
     const char *version;  /* globalThis.ssr.version; kept */
     /* console.*: called on the owner's thread during JavaScript; text borrowed for the call. */
     void (*console)(void *arg, enum js_console level, const char *text, size_t bytes);
+    /* Put the places of an error where people look for them (source maps): may replace any of its
+     * strings, by malloc. Called for each error before it is told. NULL: as V8 tells them. */
+    void (*locate)(struct js_error *error);
     void *arg; /* kept, handed to console */
 };
 

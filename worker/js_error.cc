@@ -43,6 +43,7 @@ js_error *js_error_new(const char *message, size_t bytes)
     error->source = copy("", 0);
     error->stack = copy("", 0);
     error->hint = copy("", 0);
+    error->frame = copy("", 0);
     return error;
 }
 
@@ -55,6 +56,7 @@ void js_error_free(struct js_error *error)
     free(error->source);
     free(error->stack);
     free(error->hint);
+    free(error->frame);
     free(error);
 }
 
@@ -323,12 +325,19 @@ js_error *js_error_caught(js *js, Entry &entry)
     return js_error_from(js, entry.context, reason, message, "threw");
 }
 
+void js_error_locate(const js *js, js_error *error)
+{
+    if (error && js->options.locate)
+        js->options.locate(error);
+}
+
 void js_report(js *js, v8::Local<v8::Value> reason, v8::Local<v8::Message> message,
                const char *what)
 {
     v8::Isolate *isolate = js->isolate;
     v8::HandleScope handle_scope(isolate);
     js_error *error = js_error_from(js, js->context.Get(isolate), reason, message, "threw");
+    js_error_locate(js, error);
     std::string text = std::string(what) + " " + error->message;
 
     if (strchr(error->stack, '\n'))

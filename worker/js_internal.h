@@ -54,6 +54,7 @@ js_error *js_error_new(const char *message, size_t bytes);
 js_error *js_error_caught(js *js, Entry &entry); /* the exception in entry.caught */
 js_error *js_error_from(js *js, v8::Local<v8::Context> context, v8::Local<v8::Value> reason,
                         v8::Local<v8::Message> message, const char *verb);
+void js_error_locate(const js *js, js_error *error); /* before it is told; takes NULL */
 js_error *js_error_here(v8::Isolate *isolate, const char *message); /* with the current stack */
 void js_report(js *js, v8::Local<v8::Value> reason, v8::Local<v8::Message> message,
                const char *what); /* uncaught, to the console */

@@ -322,6 +322,7 @@ int js_load_bundle(struct js *js, const struct js_bundle *bundle, struct js_erro
     if (!loading.error)
         return 0;
     js_modules_position(js, loading.error);
+    js_error_locate(js, loading.error);
     *ret_error = loading.error;
     return -EINVAL;
 }

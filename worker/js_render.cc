@@ -62,6 +62,7 @@ static void finish(js *js, js_result *result, js_error *error)
 
     if (result->outcome == JS_ERROR && js->allocator->refused)
         result->outcome = JS_OOM;
+    js_error_locate(js, error);
     result->error = error;
     result->reads.cookie = render->read_cookie;
     result->reads.authorization = render->read_authorization;

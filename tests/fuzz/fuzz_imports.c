@@ -2,6 +2,7 @@
 /* fuzz_imports.c - a bundle's text, read by the master (master/imports.h), and the paths it leads
  * to. */
 #include "master/imports.h"
+#include "shm/relpath.h"
 
 #include <assert.h>
 #include <stdint.h>
@@ -17,7 +18,7 @@ static bool on_found(void *arg, const char *specifier, size_t bytes)
 
     assert(specifier >= text[0] && specifier + bytes <= text[1]);
     assert(bytes > 2 && specifier[0] == '.');
-    if (imports_resolve("dist/server.js", specifier, bytes, out, cap) == 0) {
+    if (relpath_resolve("dist/server.js", specifier, bytes, out, cap) == 0) {
         assert(strlen(out) < cap);
         assert(out[0] != '/'); /* what is relative never becomes absolute */
     }

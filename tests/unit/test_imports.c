@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_imports.c - which names master/imports.c finds in a text, and where they lead. */
 #include "master/imports.h"
+#include "shm/relpath.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -65,7 +66,7 @@ static const char *resolve(const char *importer, const char *specifier)
 {
     static char out[PATH_MAX];
 
-    assert_int_equal(imports_resolve(importer, specifier, strlen(specifier), out, sizeof out), 0);
+    assert_int_equal(relpath_resolve(importer, specifier, strlen(specifier), out, sizeof out), 0);
     return out;
 }
 
@@ -81,9 +82,9 @@ static void names_are_relative_to_the_file_that_imports(void **state)
     assert_string_equal(resolve("../d/server.js", "../x.js"), "../x.js");
     assert_string_equal(resolve("/srv/app/server.js", "../../../x.js"), "/x.js");
     assert_string_equal(resolve("/server.js", "./x.js"), "/x.js");
-    assert_int_equal(imports_resolve("dist/server.js", "./abcdefgh.js", 13, out, sizeof out),
+    assert_int_equal(relpath_resolve("dist/server.js", "./abcdefgh.js", 13, out, sizeof out),
                      -ENAMETOOLONG);
-    assert_int_equal(imports_resolve("d/s.js", "./abcd.js", 9, out, sizeof out), 0);
+    assert_int_equal(relpath_resolve("d/s.js", "./abcd.js", 9, out, sizeof out), 0);
     assert_string_equal(out, "d/abcd.js");
 }
 

@@ -130,8 +130,14 @@ void render_once(struct js *js, struct watchdog *watchdog, const char *url, cons
 static struct js_error error_at(const char *file, uint32_t line, uint32_t column,
                                 const char *message)
 {
-    return (struct js_error){(char *)message, (char *)file, line,      column,
-                             (char *)"",      (char *)"",   (char *)""};
+    return (struct js_error){.message = (char *)message,
+                             .file = (char *)file,
+                             .line = line,
+                             .column = column,
+                             .source = (char *)"",
+                             .stack = (char *)"",
+                             .hint = (char *)"",
+                             .frame = (char *)""};
 }
 
 static struct js_error *owned(struct js_error error)

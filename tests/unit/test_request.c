@@ -164,7 +164,7 @@ static void a_full_queue_sheds_with_503(void **state)
 static void a_failed_render_tells_clients_nothing_but_an_id(void **state)
 {
     struct fixture *f = *state;
-    struct js_error error = {(char[]){"Secret"}, (char[]){"b.js"}, 1,           2,
+    struct js_error error = {(char[]){"Secret"}, (char[]){"b.js"}, 1,           2, (char[]){""},
                              (char[]){""},       (char[]){""},     (char[]){""}};
     int fd = client(f);
     const char *text;
