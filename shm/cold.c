@@ -10,6 +10,7 @@
 #include "shm/cold_room.h"
 #include "shm/fault.h"
 #include "shm/index.h"
+#include "shm/peers.h"
 #include "shm/purge.h"
 #include "shm/region_map.h"
 #include "shm/ring.h"
@@ -296,6 +297,15 @@ unsigned cold_delete(struct cold *cold, const char *key, size_t key_bytes, uint6
 
 unsigned cold_reap(struct cold *cold, uint32_t dead_peer)
 {
+    const struct peer *peer = peer_at(cold->region, dead_peer);
+    uint32_t pid = 0;
+
+    if (peer != NULL) {
+        pid = atomic_load_explicit(&peer->pid, memory_order_relaxed);
+        if (pid == 0) /* the master was not told */
+            pid = atomic_load_explicit(&peer->self_pid, memory_order_relaxed);
+    }
+    (void)purge_reap(cold->purge, pid);
     return ring_reap(&cold->ring, dead_peer);
 }
 

@@ -58,7 +58,7 @@ unsigned cold_delete(struct cold *cold, const char *key, size_t key_bytes, uint6
 unsigned cold_sweep_prefix(struct cold *cold, const char *prefix, size_t prefix_bytes);
 
 /* Master only, after waitpid() of the peer and before peer_release(): give back what a dead
- * process held. Returns how many segments were repaired. */
+ * process held, and end the purge it was in. Returns how many segments were repaired. */
 unsigned cold_reap(struct cold *cold, uint32_t dead_peer);
 
 struct cold_figures {

@@ -19,34 +19,46 @@
  *   visible epoch as it was, and hot caches would not notice: hence e + 1 and an increment each.)
  * A render that began after the purge returned noted an epoch >= e + 1: its page is valid. One
  *   that began between P1 and P3 is purged or not; both are right.
- * Crash after P2: the purge never returned, and may or may not hold.
+ * Crash after P2: the purge never returned, and may or may not hold. The word stands above the epoch, so
+ *   pages rendered from now on would be refused as soon as anybody's P3 makes readers look: the reaper
+ *   does the P3 that is missing, if it sees such a word. (It may be that of a living one between P2 and
+ *   P3; then one more does no harm.)
  *
  * Collisions. 64 Ki words each for URLs and tags: a purge hits, beside its own, each page that is
  * older than itself with probability 1/65536: 15 of a million. Words never need clearing, as
  * newer pages are valid under any old word. 1 MiB in all, whatever the number of pages.
  *
- * Prefixes need their text. The last 64 are kept in entries, each behind a version (odd: being
- * written); when one is overwritten, its epoch goes to `floor`, and pages older than the floor are
+ * Prefixes need their text. The last 64 are kept in entries, each behind a version, which says who
+ * is writing, if somebody is ("taken"); when one is overwritten, its epoch goes to `floor`, and pages older than the floor are
  * refused: too many, never too few. A prefix purged again raises its entry's epoch and takes no new
  * one, so a site that purges the same prefixes all day never moves the floor.
  *
- *   purger  W1 version v -> v + 1, odd (CAS, acq_rel)   reader  R1 load version (acquire)
+ *   purger  W1 version v -> v, pid (CAS, acq_rel)       reader  R1 load version (acquire)
  *           W2 floor = max(floor, entry epoch)                  R2 load epoch: below or equal to
  *           W3 entry epoch = max(entry epoch, e + 1)               the page's: does not cover it
  *           W4 fence(release)                                   R3 compare text (relaxed words)
  *           W5 text (relaxed)                                   R4 fence(acquire)
- *           W6 version = v + 2 (release)                        R5 load version (relaxed)
+ *           W6 version = v + 1, nobody (release)                R5 load version (relaxed)
  *                                                               R6 after all entries: load floor
- * In doubt (odd at R1, changed at R5): the reader takes the text as matching, so the page is
+ * In doubt (taken at R1, changed at R5): the reader takes the text as matching, so the page is
  *   refused when the entry's epoch is above its own. The entry's epoch only grows, so it is never
  *   below that of the text being overwritten. W4 and R4 pair: text newer than R1's version shows
  *   at R5.
- * An old text gone at R1 (even, newer): W6/R1 pair, so R6 sees W2.
+ * An old text gone at R1 (free, newer): W6/R1 pair, so R6 sees W2.
  * Raising an entry again: max on its epoch, then CAS(version, v, v) (acq_rel). If it succeeds, a
  *   later W1 reads from it, so W2 sees the raise; if it fails, another entry is used.
- * Crash between W1 and W6: the entry stays odd: its text counts as matching whatever is asked, but
- *   its epoch stands still, so only pages older than the crash are refused, once. Writers pass it
- *   by; when all 64 have gone so, prefix purges become purges of everything.
+ * Crash between W1 and W6: the entry stays taken until the reaper comes: its text counts as matching
+ *   whatever is asked, but its epoch stands still: refused are pages older than the purge that was
+ *   under way, or of the time between death and reaper. Writers pass it by.
+ *
+ *   reaper  D1 floor = max(floor, entry epoch)
+ *           D2 fence(release), then a length that no text has (relaxed)
+ *           D3 version = v + 1, nobody (release)
+ *           D4 P3, if a covering word is above the epoch
+ * As the writer's W2, W5 and W6: who sees the entry taken is in doubt, who sees D3 sees D1 at R6, and
+ *   who sees D2 before it sees D3 finds the version changed at R5 (D2 and R4 pair). Nobody else
+ *   changes the entry meanwhile: W1 fails on a version that is taken. A reaper that dies itself leaves
+ *   it taken, and all words as high as they were.
  *
  * With a cache file each word is raised in the file's copy first (purge_kept.c), so a purge that has
  * returned holds after a restart too. Nobody but the next master reads the copy: no order is needed
@@ -188,6 +200,17 @@ static bool text_begins(const struct purge_prefix *entry, const char *path, size
     return true;
 }
 
+static bool is_taken(uint64_t version)
+{
+    return (version & PURGE_PID_MASK) != 0;
+}
+
+/* W6, D3. */
+static uint64_t written(uint64_t version)
+{
+    return ((version >> PURGE_PID_BITS) + 1) << PURGE_PID_BITS;
+}
+
 /* Does the entry cover a page of this path and epoch? In doubt it does. */
 static bool prefix_covers(const struct purge_prefix *entry, const char *path, size_t path_bytes,
                           uint64_t page_epoch)
@@ -197,7 +220,7 @@ static bool prefix_covers(const struct purge_prefix *entry, const char *path, si
 
     if (atomic_load_explicit(&entry->epoch, memory_order_relaxed) <= page_epoch) /* R2 */
         return false;
-    if (before % 2 != 0)
+    if (is_taken(before))
         return true;
     begins = text_begins(entry, path, path_bytes); /* R3 */
     atomic_thread_fence(memory_order_acquire);     /* R4, pairs W4 */
@@ -234,7 +257,7 @@ static bool raise_entry(struct purge *purge, const char *prefix, size_t bytes, u
         struct purge_prefix *entry = &purge->prefix[i];
         uint64_t version = atomic_load_explicit(&entry->version, memory_order_acquire); /* W6 */
 
-        if (version % 2 != 0 || atomic_load_explicit(&entry->epoch, memory_order_relaxed) == 0 ||
+        if (is_taken(version) || atomic_load_explicit(&entry->epoch, memory_order_relaxed) == 0 ||
             atomic_load_explicit(&entry->bytes, memory_order_relaxed) != bytes ||
             !text_begins(entry, prefix, bytes))
             continue;
@@ -270,8 +293,9 @@ static bool write_entry(struct purge *purge, struct purge_prefix *entry, const c
 {
     uint64_t version = atomic_load_explicit(&entry->version, memory_order_relaxed);
 
-    if (version % 2 != 0 ||
-        !atomic_compare_exchange_strong_explicit(&entry->version, &version, version + 1,
+    if (is_taken(version) ||
+        !atomic_compare_exchange_strong_explicit(&entry->version, &version,
+                                                 version | ((uint64_t)getpid() & PURGE_PID_MASK),
                                                  memory_order_acq_rel, /* W1 */
                                                  memory_order_relaxed))
         return false;
@@ -289,7 +313,7 @@ static bool write_entry(struct purge *purge, struct purge_prefix *entry, const c
                               memory_order_relaxed);
     }
     FAULT(purge_text_written);
-    atomic_store_explicit(&entry->version, version + 2, memory_order_release); /* W6, pairs R1 */
+    atomic_store_explicit(&entry->version, written(version), memory_order_release); /* W6, R1 */
     FAULT(purge_entry_given_back);
     return true;
 }
@@ -313,4 +337,61 @@ int purge_prefix(struct purge *purge, const char *prefix, size_t prefix_bytes)
         cover(purge, &purge->all, epoch);
     announce(purge);
     return 0;
+}
+
+/* D1 to D3. */
+static void free_entry(struct purge *purge, struct purge_prefix *entry, uint64_t version)
+{
+    _Atomic uint64_t *kept = kept_of(purge, &entry->epoch);
+
+    cover(purge, &purge->floor, atomic_load_explicit(&entry->epoch, memory_order_relaxed)); /* D1 */
+    FAULT(purge_floor_for_dead);
+    if (kept != NULL) /* its text may not check: the next start would refuse everything */
+        atomic_store_explicit(kept, 0, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release); /* D2: R4 */
+    atomic_store_explicit(&entry->bytes, PURGE_PREFIX_BYTES_MAX + 1, memory_order_relaxed);
+    FAULT(purge_text_gone);
+    atomic_store_explicit(&entry->version, written(version), memory_order_release); /* D3: R1 */
+    FAULT(purge_entry_freed);
+}
+
+static bool any_above(const _Atomic uint64_t *word, size_t count, uint64_t epoch)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < count; i++)
+        found |= atomic_load_explicit(&word[i], memory_order_relaxed) > epoch;
+    return found;
+}
+
+/* Is there a purge whose P3 has not come? 130,000 words: some ten microseconds. */
+static bool is_unfinished(const struct purge *purge)
+{
+    uint64_t epoch = purge_epoch(purge);
+    bool found = any_above(&purge->all, 1, epoch) || any_above(&purge->floor, 1, epoch) ||
+                 any_above(purge->url, PURGE_WORDS, epoch) ||
+                 any_above(purge->tag, PURGE_WORDS, epoch);
+
+    for (size_t i = 0; i < PURGE_PREFIXES && !found; i++)
+        found = any_above(&purge->prefix[i].epoch, 1, epoch);
+    return found;
+}
+
+unsigned purge_reap(struct purge *purge, uint32_t dead_pid)
+{
+    unsigned freed = 0;
+
+    for (size_t i = 0; i < PURGE_PREFIXES && dead_pid != 0; i++) {
+        struct purge_prefix *entry = &purge->prefix[i];
+        uint64_t version = atomic_load_explicit(&entry->version, memory_order_relaxed);
+
+        if ((version & PURGE_PID_MASK) == dead_pid) {
+            free_entry(purge, entry, version);
+            freed++;
+        }
+    }
+    FAULT(purge_entries_freed);
+    if (is_unfinished(purge))
+        announce(purge); /* D4 */
+    return freed;
 }

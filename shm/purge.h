@@ -41,4 +41,11 @@ void purge_all(struct purge *purge);
 #define PURGE_PREFIX_BYTES_MAX 1000
 int purge_prefix(struct purge *purge, const char *prefix, size_t prefix_bytes);
 
+/*
+ * The master, after waitpid(): the purge that the dead one was in is finished, or was never begun; a
+ * prefix entry that it was writing can be used again, and all that it may have covered is refused.
+ * dead_pid: 0: not known, then only what can be seen without it. Returns how many entries were freed.
+ */
+unsigned purge_reap(struct purge *purge, uint32_t dead_pid);
+
 #endif

@@ -16,6 +16,10 @@
 #define PURGE_PREFIXES 64u
 #define PREFIX_WORDS (PURGE_PREFIX_BYTES_MAX / sizeof(uint64_t))
 
+/* An entry's version: how often it was written, and in the low bits the pid of who is at it; 0: nobody. */
+#define PURGE_PID_BITS 22 /* the kernel's PID_MAX_LIMIT */
+#define PURGE_PID_MASK (((uint64_t)1 << PURGE_PID_BITS) - 1)
+
 /* Lines are written by whoever purges. */
 struct purge_prefix {
     alignas(CACHE_LINE_BYTES) _Atomic uint64_t version;

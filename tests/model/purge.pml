@@ -8,7 +8,7 @@
  *   P1 P2 Q1 Q2  what two purgers purge one after the other: 0 nothing, 1 or 2 the prefix of page 1
  *                or 2, 3 the URL of page 1
  *   LOOKUPS      how often the reader wants page 1
- *   CRASH        purger P dies at any step
+ *   CRASH        purger P dies at any step, and is reaped
  */
 #ifndef ENTRIES
 #define ENTRIES 1
@@ -34,7 +34,8 @@ byte all, floor, cursor;
 byte url; /* the covering word of page 1's URL */
 byte version[ENTRIES];
 byte entry_epoch[ENTRIES];
-byte text[ENTRIES * 2]; /* prefix 1 is the words 1 1, prefix 2 is 2 2 */
+byte text[ENTRIES * 2]; /* prefix 1 is the words 1 1, prefix 2 is 2 2; 3: none has it */
+byte taken[ENTRIES];    /* who writes it, a part of the version */
 
 /* Page 1 was rendered twice: 0 before all this, 1 while it goes on, however long it takes. */
 byte epoch_of[2] = 1;
@@ -44,7 +45,7 @@ byte found; /* which one stands in the cold cache */
 byte begun = 1; /* renders, a bit each */
 byte gone;      /* renders that no lookup that begins now may return */
 byte dead, ended;
-hidden byte not_gone, valid_again;
+hidden byte not_gone, valid_again, all_free;
 
 #ifdef CRASH
 #define MAY_DIE                                                                                    \
@@ -61,6 +62,8 @@ hidden byte not_gone, valid_again;
     :: word < value -> word = value                                                                \
     :: else                                                                                        \
     fi
+
+#define RAISE_NOW(word, value) atomic { RAISE(word, value) }
 
 /* raise_entry() */
 inline raise_entry(prefix)
@@ -108,7 +111,7 @@ inline write_entry(prefix)
         atomic { /* W1 */
             MAY_DIE
             if
-            :: version[i] == v -> version[i] = v + 1; done = true
+            :: version[i] == v -> version[i] = v + 1; taken[i] = me; done = true
             :: else
             fi
         }
@@ -122,7 +125,7 @@ inline write_entry(prefix)
             atomic { MAY_DIE RAISE(entry_epoch[i], e + 1) } /* W3 */
             atomic { MAY_DIE text[2 * i] = prefix }         /* W5 */
             atomic { MAY_DIE text[2 * i + 1] = prefix }
-            atomic { MAY_DIE version[i] = v + 2 } /* W6 */
+            atomic { MAY_DIE version[i] = v + 2; taken[i] = 0 } /* W6 */
         fi
     fi;
     atomic { i = 0; v = 0; old = 0 }
@@ -232,6 +235,55 @@ inline judge(own)
     atomic { i = 0; v = 0 }
 }
 
+#ifdef CRASH
+/* purge_reap(), when P has died */
+proctype master()
+{
+    byte i, v, old, e;
+    bool above;
+
+    dead != 0 || ended == 4; /* waitpid() */
+    if
+    :: dead == 0
+    :: else ->
+#ifndef M_ENTRY_NOT_FREED
+        do
+        :: i == ENTRIES -> break
+        :: else ->
+            v = version[i];
+            if
+            :: taken[i] != dead
+            :: else ->
+#ifndef M_NO_FLOOR_FOR_DEAD
+                old = entry_epoch[i];
+                RAISE_NOW(floor, old); /* D1 */
+#endif
+                text[2 * i] = 3;                       /* D2 */
+                atomic { version[i] = v + 1; taken[i] = 0 } /* D3 */
+            fi;
+            i++
+        od;
+#endif
+#ifndef M_NOT_FINISHED
+        e = epoch; /* D4 */
+        i = 0;
+        above = (all > e);
+        above = above || (floor > e);
+        above = above || (url > e);
+        do
+        :: i == ENTRIES -> break
+        :: else -> above = above || (entry_epoch[i] > e); i++
+        od;
+        if
+        :: above -> epoch++
+        :: else
+        fi
+#endif
+    fi;
+    ended++
+}
+#endif
+
 proctype renderer()
 {
     atomic { epoch_of[1] = epoch; begun = begun | 2 }
@@ -285,13 +337,22 @@ init
         run purger(2, Q1, Q2);
         run renderer();
         run reader();
+#ifdef CRASH
+        run master();
+#endif
     }
+#ifdef CRASH
+    ended == 5;
+    for (i : 0 .. ENTRIES - 1) {
+        all_free = (taken[i] == 0);
+        assert(all_free)
+    }
+#else
     ended == 4;
+#endif
     /* Not too much: what is rendered now is valid, also after a later purge of something else. */
     own = epoch;
-#ifndef CRASH
     epoch++;
-#endif
     judge(own);
     valid_again = valid;
     assert(valid_again)

@@ -4,6 +4,7 @@
 
 #include "shm/index.h"
 #include "shm/page.h"
+#include "shm/purge_map.h"
 #include "shm/region_map.h"
 #include "shm/ring.h"
 
@@ -122,6 +123,30 @@ static bool add_segments(struct audit *a)
         return wrong(a, "%u segments of probation, counted %u", probation,
                      ring_probation(&a->ring));
     return true;
+}
+
+/* --- purges ------------------------------------------------------------------------------- */
+
+static bool purges_are_through(struct audit *a)
+{
+    const struct purge *purge = purge_of(a->region);
+    uint64_t epoch = purge_epoch(purge);
+
+    for (unsigned i = 0; i < PURGE_PREFIXES; i++) {
+        const struct purge_prefix *entry = &purge->prefix[i];
+
+        if (atomic_load_explicit(&entry->version, memory_order_relaxed) & PURGE_PID_MASK)
+            return wrong(a, "prefix entry %u is taken", i);
+        if (atomic_load_explicit(&entry->epoch, memory_order_relaxed) > epoch)
+            return wrong(a, "prefix entry %u is above the epoch", i);
+    }
+    for (unsigned i = 0; i < PURGE_WORDS; i++) {
+        if (atomic_load_explicit(&purge->url[i], memory_order_relaxed) > epoch ||
+            atomic_load_explicit(&purge->tag[i], memory_order_relaxed) > epoch)
+            return wrong(a, "word %u of URLs or tags is above the epoch", i);
+    }
+    return atomic_load_explicit(&purge->all, memory_order_relaxed) <= epoch ||
+           wrong(a, "all is above the epoch");
 }
 
 /* --- slots -------------------------------------------------------------------------------- */
@@ -263,7 +288,7 @@ bool accounts_add_up(const struct region *region, bool may_be_flipped,
     audit.mark = calloc(1, all / RING_UNIT_BYTES);
     if (audit.mark == NULL)
         abort();
-    fine = add_segments(&audit) && add_slots(&audit);
+    fine = purges_are_through(&audit) && add_segments(&audit) && add_slots(&audit);
     if (fine) {
         add_bytes(&audit);
         add_twins(&audit);

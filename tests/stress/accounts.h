@@ -31,6 +31,7 @@ struct accounts {
  *   - a slot is empty, a ghost, or leads into a segment of another sequence (dead), or to the start of a
  *     whole page inside the fill, with the page's tag and in one of its 16 places; no two slots lead to
  *     one page
+ *   - no prefix entry is taken, and no covering word of a purge is above the epoch
  *   - named, unnamed, broken and free bytes are all the bytes there are
  * may_be_flipped: pages' bytes were changed behind our back; then only slots' places are sure.
  * True, or false with a line for people in why.

@@ -99,12 +99,13 @@ static void play_writer(const struct scene *s)
     _exit(stopped(s->stage) ? 0 : NOT_REACHED);
 }
 
-/* Leaves something to repair. */
+/* Leaves something to repair: the segment that it stored to last, a prefix entry, a purge. */
 static void play_corpse(const struct scene *s)
 {
     struct actor *actor = enter(s, CORPSE);
 
-    fault_arm(FAULT_ring_opened, 1, SIGKILL);
+    workload_steps(actor, STEPS_MEANWHILE);
+    fault_arm(FAULT_purge_text_half, 1, SIGKILL);
     workload_steps(actor, STEPS_MAX);
     _exit(NOT_REACHED);
 }

@@ -2,6 +2,8 @@
 /* workload.c - see workload.h. Pages check themselves: each byte follows from key, version, serial. */
 #include "tests/stress/workload.h"
 
+#include "shm/peers.h"
+
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -360,9 +362,12 @@ void workload_store_all(struct actor *s)
 struct actor *workload_open(struct board *board, struct region *region, uint32_t row, uint64_t seed)
 {
     struct actor *s = calloc(1, sizeof *s);
+    struct peer *peer = peer_at(region, row);
 
     if (s == NULL || cold_open(region, row, &s->cold) != 0)
         abort();
+    if (peer != NULL)
+        atomic_store_explicit(&peer->self_pid, (uint32_t)getpid(), memory_order_relaxed);
     s->board = board;
     s->purge = purge_of(region);
     s->mix = &workload_usual;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_purge.c - what a purge covers, and what it leaves alone. */
+#include "shm/purge_map.h"
 #include "shm/region.h"
 #include "tests/unit/sample_page.h"
 
@@ -198,6 +199,47 @@ static void all_covers_everything_older(void **state)
     assert_false(purge_page_valid(f->purge, page));
 }
 
+#define DEAD 4000000u
+
+static void entry_of_a_dead_purger_is_freed_and_what_it_covered_refused(void **state)
+{
+    struct fixture *f = *state;
+    autofree struct page *old = rendered(f->purge, "/elsewhere");
+    struct purge_prefix *entry = &f->purge->prefix[3];
+    autofree struct page *page = NULL;
+
+    /* killed while it wrote the text, its epoch raised */
+    atomic_store_explicit(&entry->version, DEAD, memory_order_relaxed);
+    atomic_store_explicit(&entry->epoch, purge_epoch(f->purge) + 1, memory_order_relaxed);
+    assert_int_equal(purge_reap(f->purge, DEAD - 1), 0);
+    assert_int_equal(entry->version & PURGE_PID_MASK, DEAD);
+    assert_int_equal(purge_reap(f->purge, DEAD), 1);
+    assert_int_equal(entry->version & PURGE_PID_MASK, 0);
+    assert_int_equal(purge_reap(f->purge, DEAD), 0);
+    page = rendered(f->purge, "/elsewhere");
+    purge_url(f->purge, "/b", 2); /* readers look again */
+    assert_false(purge_page_valid(f->purge, old));
+    assert_true(purge_page_valid(f->purge, page));
+}
+
+static void purge_that_died_before_its_epoch_refuses_nothing_rendered_after_the_reaper(void **state)
+{
+    struct fixture *f = *state;
+    autofree struct page *old = rendered(f->purge, "/a");
+    autofree struct page *page = NULL;
+    uint64_t epoch = purge_epoch(f->purge);
+
+    assert_int_equal(purge_reap(f->purge, DEAD), 0);
+    assert_int_equal(purge_epoch(f->purge), epoch); /* nothing to finish: nobody looks again */
+    atomic_store_explicit(&f->purge->tag[77], epoch + 1, memory_order_relaxed);
+    atomic_store_explicit(&f->purge->all, epoch + 1, memory_order_relaxed);
+    assert_int_equal(purge_reap(f->purge, DEAD), 0);
+    page = rendered(f->purge, "/a");
+    purge_url(f->purge, "/b", 2);
+    assert_true(purge_page_valid(f->purge, page));
+    assert_false(purge_page_valid(f->purge, old));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +255,8 @@ int main(void)
         T(forgotten_prefix_still_covers_its_pages),
         T(same_prefix_again_and_again_forgets_nothing),
         T(all_covers_everything_older),
+        T(entry_of_a_dead_purger_is_freed_and_what_it_covered_refused),
+        T(purge_that_died_before_its_epoch_refuses_nothing_rendered_after_the_reaper),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
