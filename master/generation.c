@@ -221,11 +221,12 @@ static int make_places(struct generation *g)
 
     cpus_read(&cpus);
     count = g->config->workers > 0 ? g->config->workers : cpus_workers(&cpus);
-    g->place = calloc(count, sizeof g->place[0]);
+    g->place = calloc(count + 1, sizeof g->place[0]);
     if (!g->place)
         return -ENOMEM;
-    g->place_count = count;
-    for (unsigned i = 0; i < count; i++) {
+    g->place_count = count + 1;
+    g->place[count].spare = true;
+    for (unsigned i = 0; i <= count; i++) {
         g->place[i].number = i;
         g->place[i].cpu = g->config->pin ? cpus.cpu[i % cpus.count] : -1;
     }
@@ -300,7 +301,7 @@ static void fill_heritage(struct generation *g, uint32_t number)
     h->file_count = g->bundle.file_count;
     h->generation = number;
     choose_edition(g, number);
-    h->worker_count = (uint32_t)g->place_count;
+    h->worker_count = (uint32_t)g->place_count - 1;
     h->bells = (struct bells){g->bell, (uint32_t)g->place_count, number};
     h->handover_give_fd = g->host.handover_give_fd;
     h->handover_take_fd = g->host.handover_take_fd;

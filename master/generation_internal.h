@@ -25,6 +25,7 @@ struct place {
     uint32_t row;          /* ORDERED, ALIVE */
     pid_t pid;             /* ALIVE */
     bool serving;          /* its row has said so */
+    bool spare;            /* nobody belongs here now; who still is has been told to go */
     bool hung;             /* we killed it: a render did not end, or it gave no sign of life */
     uint64_t heartbeat_ms; /* ALIVE: of its row, when last looked at */
     uint64_t silent_ms;    /* since it last gave a sign, as far as this process ran itself */
@@ -54,7 +55,9 @@ struct generation {
     uint32_t load_ms, warm_ms;
 
     struct place *place;
-    size_t place_count;
+    size_t place_count;      /* one more than workers: recycling needs it */
+    struct place *leaver;    /* is being recycled; NULL: nobody */
+    struct place *successor; /* takes over from it */
     int *bell;               /* an eventfd a place, for whichever worker is in it; -1: none */
     uint64_t tick_ms;        /* mono; the last generation_tick() */
     bool killed;             /* by us: its children's deaths are no news */
@@ -71,6 +74,11 @@ int zygote_launch(struct generation *g);
 void zygote_exited(struct generation *g, int status);
 int zygote_order(struct generation *g, uint32_t row); /* ask for a worker: 0 / negative errno */
 void zygote_dismiss(struct generation *g);            /* close the channel: it exits by itself */
+
+/* generation_recycle.c */
+void recycle_poke(struct generation *g); /* a worker has a wish, or serves */
+/* Before the place of a dead worker is filled. True: it was told to go, and its end is no news. */
+bool recycle_exited(struct generation *g, struct place *place);
 
 /* generation_worker.c */
 void workers_fill(struct generation *g); /* order what is due */

@@ -58,7 +58,8 @@ void workers_fill(struct generation *g)
     if (!g->zygote_ready || g->state == GENERATION_DRAINING)
         return;
     for (size_t i = 0; i < g->place_count; i++)
-        if (g->place[i].state == PLACE_EMPTY && g->place[i].start_at_ms <= now_ms)
+        if (g->place[i].state == PLACE_EMPTY && !g->place[i].spare &&
+            g->place[i].start_at_ms <= now_ms)
             order(g, &g->place[i]);
     generation_reschedule(g);
 }
@@ -199,7 +200,9 @@ bool worker_exited(struct generation *g, pid_t pid, int status)
         note_poison(g, place, status);
         clear_row(g, place->row);
         place->state = PLACE_EMPTY;
-        if (g->state != GENERATION_DRAINING)
+        if (recycle_exited(g, place))
+            log_info("the recycled worker has gone", log_int("pid", pid));
+        else if (g->state != GENERATION_DRAINING)
             replace(g, place, status);
         else if (WIFSIGNALED(status) && !g->killed)
             log_warn("a draining worker has died", log_int("pid", pid),
@@ -247,8 +250,9 @@ void workers_poke(struct generation *g)
             place->serving = true;
         serving += place->serving;
     }
-    if (g->state == GENERATION_LOADING && serving == g->place_count)
+    if (g->state == GENERATION_LOADING && serving == g->heritage.worker_count)
         generation_settle(g);
+    recycle_poke(g);
 }
 
 /* A render that neither its deadline nor the watchdog could end: its worker goes. */
@@ -359,7 +363,8 @@ uint64_t workers_next_ms(const struct generation *g)
     uint64_t next = UINT64_MAX;
 
     for (size_t i = 0; i < g->place_count; i++)
-        if (g->place[i].state == PLACE_EMPTY && g->place[i].start_at_ms < next)
+        if (g->place[i].state == PLACE_EMPTY && !g->place[i].spare &&
+            g->place[i].start_at_ms < next)
             next = g->place[i].start_at_ms;
     return next;
 }

@@ -142,7 +142,8 @@ void print_status(FILE *out, const json_t *status)
     for (size_t i = 0; i < json_array_size(workers); i++)
         print_worker(out, json_array_get(workers, i));
     (void)fprintf(out, "restarts  after a crash %s, ", COUNT(restarts, "crash"));
-    (void)fprintf(out, "after a hang %s\n\n", COUNT(restarts, "hung"));
+    (void)fprintf(out, "after a hang %s, ", COUNT(restarts, "hung"));
+    (void)fprintf(out, "recycled %s\n\n", COUNT(restarts, "recycled"));
     (void)fprintf(out, "requests  2xx %s", COUNT(requests, "2xx"));
     (void)fprintf(out, ", 3xx %s", COUNT(requests, "3xx"));
     (void)fprintf(out, ", 4xx %s", COUNT(requests, "4xx"));

@@ -32,6 +32,7 @@ int peer_claim(struct region *region, uint32_t generation, uint32_t worker, int3
         atomic_store_explicit(&peer->worker, worker, memory_order_relaxed);
         atomic_store_explicit(&peer->started_ms, mono_ms(), memory_order_relaxed);
         atomic_store_explicit(&peer->heartbeat_ms, 0, memory_order_relaxed);
+        atomic_store_explicit(&peer->wish, PEER_STAYS, memory_order_relaxed);
         atomic_store_explicit(&peer->render_start_ns, 0, memory_order_relaxed);
         atomic_store_explicit(&peer->render_limit_ns, 0, memory_order_relaxed);
         /* release: whoever reads the state with acquire sees the row above it */

@@ -25,6 +25,9 @@ enum peer_state {
                     */
 };
 
+/* Why a worker wants to be replaced. */
+enum peer_wish { PEER_STAYS, PEER_RENDERED, PEER_RSS, PEER_HEAP };
+
 struct peer {
     /* written by the master only */
     alignas(CACHE_LINE_BYTES) _Atomic uint32_t pid; /* 0: not known yet */
@@ -36,6 +39,7 @@ struct peer {
     /* written by the worker; the master sets STARTING before the fork and FREE after reaping */
     alignas(CACHE_LINE_BYTES) _Atomic uint32_t state;
     _Atomic uint32_t self_pid;        /* set before SERVING: adopts a worker whose zygote died */
+    _Atomic uint32_t wish;            /* enum peer_wish */
     _Atomic uint64_t heartbeat_ms;    /* mono, once a second, for the watchdog */
     _Atomic uint64_t render_start_ns; /* mono; 0: no JavaScript runs */
     _Atomic uint64_t render_limit_ns; /* how long that may take before the master ends it */

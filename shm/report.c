@@ -186,7 +186,7 @@ char *report_status(const struct region *region, struct cold *cold, const char *
     stats_total(region, total);
     (void)snprintf(hash, sizeof hash, "%016" PRIx64, LOAD(master->bundle_hash));
     return dump(json_pack(
-        "{s:s s:s s:I s:f s:I s:s s:o s:o s:I s:I s:o s:o s:{s:I s:I} s:{s:I s:I}}", "version",
+        "{s:s s:s s:I s:f s:I s:s s:o s:o s:I s:I s:o s:o s:{s:I s:I s:I} s:{s:I s:I}}", "version",
         SSRD_VERSION, "v8", v8_version == NULL ? "" : v8_version, "pid",
         (json_int_t)LOAD(master->pid), "uptime_s",
         report_seconds_since(LOAD(master->started_ms), now_ms), "generation",
@@ -195,7 +195,8 @@ char *report_status(const struct region *region, struct cold *cold, const char *
         (json_int_t)LOAD(total->render_queue), "connections", (json_int_t)LOAD(total->connections),
         "requests", counts_json(total), "renders", renders_json(total), "restarts", "crash",
         (json_int_t)LOAD(master->restarts_crash), "hung", (json_int_t)LOAD(master->restarts_hung),
-        "reloads", "ok", (json_int_t)LOAD(master->reloads_ok), "refused",
+        "recycled", (json_int_t)LOAD(master->restarts_recycled), "reloads", "ok",
+        (json_int_t)LOAD(master->reloads_ok), "refused",
         (json_int_t)LOAD(master->reloads_refused)));
 }
 

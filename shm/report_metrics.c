@@ -61,6 +61,8 @@ static void master_metrics(FILE *out, const struct region *region)
                   report_seconds_since(LOAD(master->started_ms), mono_ms()));
     pair(out, "ssrd_worker_restarts_total", "workers replaced", "reason", "crash",
          LOAD(master->restarts_crash), "hung", LOAD(master->restarts_hung));
+    (void)fprintf(out, "ssrd_worker_restarts_total{reason=\"recycled\"} %" PRIu64 "\n",
+                  LOAD(master->restarts_recycled));
     pair(out, "ssrd_reloads_total", "reloads, by how they ended", "result", "ok",
          LOAD(master->reloads_ok), "refused", LOAD(master->reloads_refused));
     plain(out, "ssrd_cache_repairs_total", "counter",

@@ -25,7 +25,7 @@ struct stats_table {
     alignas(CACHE_LINE_BYTES) struct stats_master master; /* written by the master only */
     alignas(CACHE_LINE_BYTES) _Atomic uint64_t moving;    /* odd: the departed row changes */
 };
-static_assert(sizeof(struct stats_master) == 72, "in shared memory");
+static_assert(sizeof(struct stats_master) == 80, "in shared memory");
 
 const struct stats_column stats_columns[] = {
 #define COUNTER(name, metric, labels, text)                                                        \

@@ -100,6 +100,8 @@ struct stats_master {
     _Atomic uint64_t
         restarts_crash; /* workers replaced: killed by a signal or exited by themselves */
     _Atomic uint64_t restarts_hung; /* workers the master killed: hung in a render */
+    _Atomic uint64_t
+        restarts_recycled; /* workers that asked for it: render.max_requests, max_rss */
     _Atomic uint64_t reloads_ok;
     _Atomic uint64_t reloads_refused;
     _Atomic uint64_t generation;   /* the one that serves; 0: none yet */

@@ -185,7 +185,7 @@ static size_t give_idle(const struct http *http, struct conn **conn, size_t coun
     return count;
 }
 
-size_t handover_all(struct http *http, uint64_t until_ns)
+size_t handover_all(struct http *http, bool idle_only, uint64_t until_ns)
 {
     struct conn *idle[HANDOVER_FDS];
     struct span requests[PIECES];
@@ -194,7 +194,7 @@ size_t handover_all(struct http *http, uint64_t until_ns)
 
     if (http->worker->heritage->handover_give_fd <= STDERR_FILENO)
         return 0;
-    for (struct conn *c = TAILQ_FIRST(&http->conns); c; c = next) {
+    for (struct conn *c = TAILQ_FIRST(&http->conns); c && !idle_only; c = next) {
         next = TAILQ_NEXT(c, link);
         bytes = conn_unanswered(c, requests);
         if (bytes != SIZE_MAX && bytes > 0)

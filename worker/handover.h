@@ -36,8 +36,8 @@ void handover_free(struct handover *handover); /* takes NULL */
 int handover_start(struct handover *handover); /* 0 / -EIO */
 void handover_stop(struct handover *handover);
 
-/* Hand over all connections that can be, those with requests first, and close them here. Waits for
- * room in the socket until until_ns (mono). Returns how many went. */
-size_t handover_all(struct http *http, uint64_t until_ns);
+/* Hand over all connections that can be, those with requests first (idle_only: not those), and close
+ * them here. Waits for room in the socket until until_ns (mono). Returns how many went. */
+size_t handover_all(struct http *http, bool idle_only, uint64_t until_ns);
 
 #endif

@@ -40,7 +40,7 @@ void will_run(struct worker *worker, enum js_outcome outcome)
     worker->draining = true; /* what is answered from here on says Connection: close */
     http_drain(worker->http, false);
     renderer_give_up(worker->renderer, outcome);
-    given = handover_all(worker->http, mono_ns() + GIVE_NS);
+    given = handover_all(worker->http, false, mono_ns() + GIVE_NS);
     renderer_stop(worker->renderer);
     log_error(outcome == JS_OOM ? "V8 has no memory left; this worker ends"
                                 : "a render does not end; this worker ends",

@@ -18,8 +18,10 @@
 #include "worker/access.h"
 #include "worker/bundle_load.h"
 #include "worker/fragment.h"
+#include "worker/handover.h"
 #include "worker/http.h"
 #include "worker/js.h"
+#include "worker/recycle.h"
 #include "worker/render.h"
 #include "worker/will.h"
 
@@ -32,7 +34,8 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 
-#define ORPHAN_MS 10000u /* how long a worker goes on after its master has died */
+#define HANDOVER_NS UINT64_C(20000000) /* to wait for room in the socket */
+#define ORPHAN_MS 10000u               /* how long a worker goes on after its master has died */
 
 /* What the loop needs beyond struct worker. */
 struct life {
@@ -87,6 +90,8 @@ static void begin_drain(struct life *life)
         log_debug("worker drains");
     }
     http_drain(w->http, stopping);
+    if (recycle_look(w) && !stopping) /* others of this generation serve: no client need notice */
+        (void)handover_all(w->http, true, mono_ns() + HANDOVER_NS);
     set_state(w, PEER_DRAINING); /* after it has stopped accepting: the master waits for that */
 }
 
@@ -160,6 +165,7 @@ static void on_second(evutil_socket_t fd, short events, void *arg)
     (void)fd;
     (void)events;
     atomic_store_explicit(&w->peer->heartbeat_ms, now_ms, memory_order_relaxed);
+    (void)recycle_look(w);
     if (!w->relieved) {
         js_heap(w->js, &heap);
         stats_set(&w->stats->heap_bytes, heap.used_bytes);

@@ -39,7 +39,7 @@ static int tear_down(void **state)
 
 static size_t give(struct fixture *f)
 {
-    return handover_all(f->worker.http, mono_ns() + SOON_NS);
+    return handover_all(f->worker.http, false, mono_ns() + SOON_NS);
 }
 
 static void take_over(struct fixture *f)
@@ -161,7 +161,7 @@ static void without_room_they_stay_when_the_time_is_over(void **state)
 
     while (send(pair[0], "x", 1, MSG_DONTWAIT) == 1)
         continue;
-    assert_int_equal(handover_all(f->worker.http, mono_ns()), 0);
+    assert_int_equal(handover_all(f->worker.http, false, mono_ns()), 0);
     assert_int_equal(http_connections(f->worker.http), 1);
     (void)close(fd);
 }

@@ -116,6 +116,7 @@ static void status_tells_the_masters_own_figures(void **state)
     atomic_store_explicit(&master->bundle_hash, 0xabc, memory_order_relaxed);
     atomic_store_explicit(&master->reloads_refused, 3, memory_order_relaxed);
     atomic_store_explicit(&master->restarts_hung, 2, memory_order_relaxed);
+    atomic_store_explicit(&master->restarts_recycled, 4, memory_order_relaxed);
     status = parsed(report_status(fixture->region, fixture->cold, "10.2.154"));
     assert_string_equal(json_string_value(json_object_get(status, "v8")), "10.2.154");
     assert_string_equal(json_string_value(json_object_get(status, "bundle_hash")),
@@ -124,6 +125,7 @@ static void status_tells_the_masters_own_figures(void **state)
     assert_int_equal(integer(status, "generation"), 7);
     assert_int_equal(integer(json_object_get(status, "reloads"), "refused"), 3);
     assert_int_equal(integer(json_object_get(status, "restarts"), "hung"), 2);
+    assert_int_equal(integer(json_object_get(status, "restarts"), "recycled"), 4);
     json_decref(status);
 }
 
