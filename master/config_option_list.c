@@ -171,12 +171,12 @@ static int read_status(const struct config_option *option, const struct config_n
     int rc;
 
     if (strlen(node->key->text) != 3 || config_value_count(node->key->text, &status) != 0 ||
-        status < 200 || status > 499 || status == 206 || status == 304) {
+        status < 200 || status > 599 || status == 206 || status == 304) {
         char path[CONFIG_YAML_PATH_BYTES];
 
         config_node_problem(
             report, node->key, CONFIG_ERROR,
-            "`%s`: wanted a status from 200 to 499, other than 206 and 304: no other "
+            "`%s`: wanted a status from 200 to 599, other than 206 and 304: no other "
             "answers are stored",
             config_node_path(node, path));
         return -EINVAL;

@@ -315,10 +315,10 @@ static void run_cache_ls(struct walk *walk, const char *prefix)
 static json_t *variant_json(const struct page *page, enum page_encoding encoding)
 {
     const struct page_variant *v = &page->variant[encoding];
-    size_t etag_bytes = v->etag_bytes < PAGE_ETAG_BYTES ? v->etag_bytes : PAGE_ETAG_BYTES;
-    json_t *json = json_pack("{s:o s:I s:o}", "etag", bytes_json(v->etag, etag_bytes), "body_bytes",
-                             (json_int_t)v->body_bytes, "head",
-                             bytes_json(page_at(page, v->head_offset), v->head_bytes));
+    json_t *json =
+        json_pack("{s:o s:I s:o}", "etag", bytes_json(page_at(page, v->etag_offset), v->etag_bytes),
+                  "body_bytes", (json_int_t)v->body_bytes, "head",
+                  bytes_json(page_at(page, v->head_offset), v->head_bytes));
 
     if (json != NULL && encoding == PAGE_IDENTITY)
         (void)json_object_set_new(json, "body",

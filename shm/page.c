@@ -18,6 +18,16 @@ static uint64_t aligned(uint64_t bytes)
     return (bytes + PAGE_ALIGN - 1) & ~(uint64_t)(PAGE_ALIGN - 1);
 }
 
+static bool etag_in_head(const struct page_variant_source *variant)
+{
+    const char *head = variant->head.data;
+    const char *etag = variant->etag.data;
+
+    return variant->etag.bytes == 0 ||
+           ((uintptr_t)etag >= (uintptr_t)head &&
+            (uintptr_t)etag + variant->etag.bytes <= (uintptr_t)head + variant->head.bytes);
+}
+
 size_t page_bytes(const struct page_source *source)
 {
     uint64_t bytes = sizeof(struct page);
@@ -31,10 +41,12 @@ size_t page_bytes(const struct page_source *source)
 
         if (variant->head.data == NULL)
             continue;
-        if (variant->etag.bytes > PAGE_ETAG_BYTES || variant->head.bytes > UINT32_MAX ||
-            variant->body.bytes > UINT32_MAX)
+        if (variant->head.bytes > UINT32_MAX || variant->body.bytes > UINT32_MAX ||
+            variant->etag.bytes > UINT32_MAX)
             return 0;
         bytes += aligned(variant->head.bytes) + aligned(variant->body.bytes);
+        if (!etag_in_head(variant))
+            bytes += aligned(variant->etag.bytes);
     }
     return bytes > UINT32_MAX - PAGE_ALIGN ? 0 : (size_t)bytes;
 }
@@ -78,6 +90,8 @@ void page_build(const struct page_source *source, struct page *buf)
     buf->swr_until_ms = source->swr_until_ms;
     buf->sie_until_ms = source->sie_until_ms;
     buf->render_us = source->render_us;
+    buf->age_s = source->age_s;
+    buf->flags = source->flags;
     buf->status = source->status;
     buf->tag_count = (uint16_t)source->tag_count;
     buf->key_bytes = (uint32_t)source->key.bytes;
@@ -96,8 +110,12 @@ void page_build(const struct page_source *source, struct page *buf)
         to->body_bytes = (uint32_t)from->body.bytes;
         to->body_offset = append(buf, &offset, from->body.data, from->body.bytes);
         to->etag_bytes = (uint32_t)from->etag.bytes;
-        if (from->etag.bytes > 0)
-            memcpy(to->etag, from->etag.data, from->etag.bytes);
+        if (from->etag.bytes == 0)
+            to->etag_offset = to->head_offset;
+        else if (etag_in_head(from))
+            to->etag_offset = to->head_offset + (uint32_t)(from->etag.data - from->head.data);
+        else
+            to->etag_offset = append(buf, &offset, from->etag.data, from->etag.bytes);
     }
     buf->bytes = offset;
     buf->checksum = checksum_of(buf);
@@ -115,7 +133,7 @@ static bool variant_inside(const struct page *page, const struct page_variant *v
         return true;
     return part_inside(page, variant->head_offset, variant->head_bytes) &&
            part_inside(page, variant->body_offset, variant->body_bytes) &&
-           variant->etag_bytes <= PAGE_ETAG_BYTES;
+           part_inside(page, variant->etag_offset, variant->etag_bytes);
 }
 
 int page_check(const struct page *page, size_t bytes, bool with_checksum)

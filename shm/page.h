@@ -17,7 +17,6 @@
 enum page_encoding { PAGE_IDENTITY, PAGE_GZIP, PAGE_BR, PAGE_ZSTD, PAGE_ENCODINGS };
 
 #define PAGE_MAGIC 0x45474150u /* "PAGE" */
-#define PAGE_ETAG_BYTES 20     /* a quoted strong ETag: "16 hex digits", 18 used */
 #define PAGE_TAGS_MAX 64
 #define PAGE_KEY_BYTES_MAX 16384
 /* The first byte of the keys of fragments (worker/fragment.h). A page's key begins with its host, in
@@ -30,10 +29,18 @@ struct page_variant {
         head_bytes; /* status line and header fields, each ended by CRLF, without the empty line */
     uint32_t body_offset;
     uint32_t body_bytes;
-    char etag[PAGE_ETAG_BYTES]; /* as it stands in the head, for If-None-Match; not terminated */
-    uint32_t etag_bytes;
+    uint32_t etag_offset; /* the entity tag as it stands in the head, for If-None-Match */
+    uint32_t etag_bytes;  /* 0: none */
 };
-static_assert(sizeof(struct page_variant) == 40, "in shared memory");
+static_assert(sizeof(struct page_variant) == 24, "in shared memory");
+
+/* What the application said itself, so that we neither say it again nor take ours for its words. */
+enum page_flag {
+    PAGE_OWN_DATE = 1,     /* the head has a Date */
+    PAGE_OWN_CONTROL = 2,  /* and the application's Cache-Control, not our default */
+    PAGE_OWN_ETAG = 4,     /* and its ETag, not ours */
+    PAGE_OWN_MODIFIED = 8, /* and its Last-Modified */
+};
 
 struct page {
     uint32_t magic;
@@ -59,22 +66,26 @@ struct page {
     uint32_t path_offset; /* path and query inside the key: for purge by prefix and `cache ls` */
     uint32_t path_bytes;
     uint32_t tags_offset;
+    uint32_t age_s; /* how old it was when it was stored, by its own Age */
+    uint32_t flags; /* enum page_flag */
     uint32_t reserved;
     struct page_variant variant[PAGE_ENCODINGS];
 };
-static_assert(sizeof(struct page) == 112 + PAGE_ENCODINGS * sizeof(struct page_variant),
+static_assert(sizeof(struct page) == 120 + PAGE_ENCODINGS * sizeof(struct page_variant),
               "in shared memory");
 
 struct page_variant_source {
     struct span head; /* data NULL: absent */
     struct span body;
-    struct span etag;
+    struct span etag; /* in the head, or a copy is made */
 };
 
 struct page_source {
     uint64_t hash, path_hash, epoch, edition;
     uint64_t stored_ms, fresh_until_ms, swr_until_ms, sie_until_ms;
     uint32_t render_us;
+    uint32_t age_s;
+    uint32_t flags;
     uint16_t status;
     struct span key;
     uint32_t path_offset_in_key;

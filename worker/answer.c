@@ -105,6 +105,6 @@ struct reply_cache answer_hit(const struct page *page, enum reply_origin origin,
     return (struct reply_cache){
         .origin = origin,
         .ttl_s = answer_ttl_s(page, now_ms),
-        .age_s = now_ms > page->stored_ms ? (now_ms - page->stored_ms) / 1000 : 0,
+        .age_s = page->age_s + (now_ms > page->stored_ms ? (now_ms - page->stored_ms) / 1000 : 0),
     };
 }

@@ -3,6 +3,8 @@
 #include "worker/cache_policy.h"
 
 #include "shm/purge.h"
+#include "worker/cache_control.h"
+#include "worker/http_date.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,87 +14,6 @@ static bool is(const char *data, size_t bytes, const char *text)
 {
     return strlen(text) == bytes && strncasecmp(data, text, bytes) == 0;
 }
-
-/* ---- Cache-Control ---- */
-
-void cache_control_init(struct cache_control *control)
-{
-    *control = (struct cache_control){.max_age_s = -1, .s_maxage_s = -1, .swr_s = -1, .sie_s = -1};
-}
-
-/* delta-seconds; what overflows is "very long", what is no number is stale at once (RFC
- * 9111 4.2.1). */
-static int64_t seconds(const char *at, const char *end)
-{
-    int64_t value = 0;
-
-    if (end - at >= 2 && *at == '"' && end[-1] == '"') {
-        at++;
-        end--;
-    }
-    if (at == end)
-        return 0;
-    for (; at < end; at++) {
-        if (*at < '0' || *at > '9')
-            return 0;
-        if (value < INT32_MAX)
-            value = value * 10 + (*at - '0');
-    }
-    return value < INT32_MAX ? value : INT32_MAX;
-}
-
-static void directive(const char *name, size_t name_bytes, const char *arg, const char *arg_end,
-                      struct cache_control *c)
-{
-    if (is(name, name_bytes, "no-store"))
-        c->no_store = true;
-    else if (is(name, name_bytes, "no-cache"))
-        c->no_cache = true; /* with field names too: the careful reading */
-    else if (is(name, name_bytes, "private"))
-        c->is_private = true;
-    else if (!arg)
-        return;
-    else if (is(name, name_bytes, "max-age"))
-        c->max_age_s = seconds(arg, arg_end);
-    else if (is(name, name_bytes, "s-maxage"))
-        c->s_maxage_s = seconds(arg, arg_end);
-    else if (is(name, name_bytes, "stale-while-revalidate"))
-        c->swr_s = seconds(arg, arg_end);
-    else if (is(name, name_bytes, "stale-if-error"))
-        c->sie_s = seconds(arg, arg_end);
-}
-
-void cache_control_parse(const char *value, size_t bytes, struct cache_control *control)
-{
-    const char *at = value;
-    const char *end = value + bytes;
-
-    while (at < end) {
-        const char *name;
-        const char *name_end;
-        const char *arg = NULL;
-        bool quoted = false;
-
-        while (at < end && (*at == ' ' || *at == '\t' || *at == ','))
-            at++;
-        for (name = at; at < end && *at != '=' && *at != ',' && *at != ' ' && *at != '\t'; at++)
-            ;
-        name_end = at;
-        if (at < end && *at == '=') {
-            for (arg = ++at; at < end && (quoted || *at != ','); at++) {
-                if (*at == '"')
-                    quoted = !quoted;
-                else if (quoted && *at == '\\' && at + 1 < end)
-                    at++;
-            }
-        }
-        directive(name, (size_t)(name_end - name), arg, at, control);
-        while (at < end && *at != ',')
-            at++;
-    }
-}
-
-/* ---- the verdict ---- */
 
 static bool listed(const struct str_list *list, const char *name, size_t bytes)
 {
@@ -220,12 +141,60 @@ static bool add_tags(struct cache_verdict *v, const char *at, size_t bytes, char
     return true;
 }
 
+/* What the page's headers say of storing it. */
 struct heard {
     struct cache_control cache;
     struct cache_control cdn;
     bool has_cdn;
+    bool bad_cdn;
     bool encoded; /* Content-Encoding */
+    bool validates;
+    int expires_count;
+    int64_t expires_s; /* -1: no date */
+    int64_t date_s;    /* now, unless the page has a Date */
+    int64_t age_s;     /* -1: none */
 };
+
+/* Age: the first number counts, what is none is ignored (RFC 9111 section 5.1). */
+static void hear_age(const struct js_header *h, struct heard *heard)
+{
+    int64_t value = 0;
+
+    if (heard->age_s >= 0)
+        return;
+    for (size_t i = 0; i < h->value_bytes && h->value[i] != ','; i++) {
+        if (h->value[i] < '0' || h->value[i] > '9')
+            return;
+        if (value < INT32_MAX)
+            value = value * 10 + (h->value[i] - '0');
+    }
+    heard->age_s = value < INT32_MAX ? value : INT32_MAX;
+}
+
+static int64_t date_of(const struct js_header *h, int64_t now_s, int64_t otherwise_s)
+{
+    struct span text = {h->value, h->value_bytes};
+    uint64_t s;
+
+    return http_date_parse(text, (uint64_t)now_s, &s) == 0 ? (int64_t)s : otherwise_s;
+}
+
+static void hear_times(const struct js_header *h, int64_t now_s, struct heard *heard)
+{
+    if (is(h->name, h->name_bytes, "expires")) {
+        heard
+            ->expires_count++; /* "0", and whatever else is no date: expired (RFC 9111 section 5.3) */
+        heard->expires_s = date_of(h, now_s, -1);
+    } else if (is(h->name, h->name_bytes, "date")) {
+        heard->date_s = date_of(h, now_s, heard->date_s);
+    } else if (is(h->name, h->name_bytes, "age")) {
+        hear_age(h, heard);
+    } else if (is(h->name, h->name_bytes, "etag") || is(h->name, h->name_bytes, "last-modified")) {
+        heard->validates = true;
+    } else if (is(h->name, h->name_bytes, "content-encoding")) {
+        heard->encoded = true;
+    }
+}
 
 static bool judge_header(const struct config_key *key, const struct js_header *h,
                          struct heard *heard, struct cache_verdict *v)
@@ -243,9 +212,21 @@ static bool judge_header(const struct config_key *key, const struct js_header *h
         cache_control_parse(h->value, h->value_bytes, &heard->cache);
     } else if (is(h->name, h->name_bytes, "cdn-cache-control")) {
         heard->has_cdn = true;
-        cache_control_parse(h->value, h->value_bytes, &heard->cdn);
+        if (!cache_control_parse_cdn(h->value, h->value_bytes, &heard->cdn))
+            heard->bad_cdn = true;
     }
     return true;
+}
+
+static void hear(const struct js_result *r, int64_t now_s, struct heard *heard)
+{
+    *heard = (struct heard){.expires_s = -1, .date_s = now_s, .age_s = -1};
+    cache_control_init(&heard->cache);
+    cache_control_init(&heard->cdn);
+    for (size_t i = 0; i < r->header_count; i++)
+        hear_times(&r->headers[i], now_s, heard);
+    if (heard->expires_count > 1)
+        heard->expires_s = -1;
 }
 
 static bool is_storable_status(uint16_t status)
@@ -276,69 +257,132 @@ static uint64_t clamp(int64_t ms)
     return (uint64_t)ms < CACHE_TTL_MAX_MS ? (uint64_t)ms : CACHE_TTL_MAX_MS;
 }
 
-static bool judge_ttl(const struct config_policy *policy, const struct js_result *r,
-                      const struct heard *heard, struct cache_verdict *v)
+static const struct status_ttl *listed_status(const struct config_policy *policy, uint16_t status)
 {
-    const struct cache_control *c = heard->has_cdn ? &heard->cdn : &heard->cache;
-    const struct status_ttl *listed_status = NULL;
-
-    if (c->is_private)
-        return deny(v, "private");
-    if (c->no_store)
-        return deny(v, "no-store");
     for (size_t i = 0; i < policy->status.count; i++)
-        if (policy->status.item[i].status == r->status)
-            listed_status = &policy->status.item[i];
-    if (r->status >= 500 || (!is_storable_status(r->status) && !listed_status))
-        return deny(v, "status");
+        if (policy->status.item[i].status == status)
+            return &policy->status.item[i];
+    return NULL;
+}
 
-    v->swr_ms = c->swr_s >= 0 ? from_seconds(c->swr_s) : policy->swr_ms;
-    v->sie_ms = c->sie_s >= 0 ? from_seconds(c->sie_s) : policy->sie_ms;
+/*
+ * Until when it may be served stale. must-revalidate, proxy-revalidate, no-cache and s-maxage forbid it (RFC 9111
+ * section 4.2.4), whatever the configuration says; beside s-maxage the page's own word on it counts, which is how
+ * everyone writes it. `cache` of the page goes before all.
+ */
+static void judge_stale(const struct config_policy *policy, const struct js_result *r,
+                        const struct cache_control *c, struct cache_verdict *v)
+{
+    bool forbidden = c->must_revalidate || c->no_cache;
+
+    v->swr_ms = c->s_maxage_s >= 0 ? 0 : policy->swr_ms;
+    v->sie_ms = c->s_maxage_s >= 0 ? 0 : policy->sie_ms;
+    if (c->swr_s >= 0)
+        v->swr_ms = from_seconds(c->swr_s);
+    if (c->sie_s >= 0)
+        v->sie_ms = from_seconds(c->sie_s);
+    if (forbidden)
+        v->swr_ms = v->sie_ms = 0;
     if (r->swr_ms != JS_UNSET)
         v->swr_ms = clamp(r->swr_ms);
     if (r->sie_ms != JS_UNSET)
         v->sie_ms = clamp(r->sie_ms);
+}
 
-    if (r->ttl_ms != JS_UNSET)
-        v->ttl_ms = clamp(r->ttl_ms);
-    else if (c->no_cache)
-        return deny(v, "no-cache");
+/* True: the page's headers say it. */
+static bool judge_lifetime(const struct config_policy *policy, const struct js_result *r,
+                           const struct cache_control *c, const struct heard *heard,
+                           struct cache_verdict *v)
+{
+    const struct status_ttl *listed = listed_status(policy, r->status);
+
+    if (c->no_cache)
+        v->ttl_ms = 0;
     else if (c->s_maxage_s >= 0)
         v->ttl_ms = from_seconds(c->s_maxage_s);
     else if (c->max_age_s >= 0)
         v->ttl_ms = from_seconds(c->max_age_s);
-    else if (r->is_fetch && policy->ttl_ms == CONFIG_TTL_AUTO)
-        return deny(v, "no-cache-control");
-    else if (listed_status)
-        v->ttl_ms = listed_status->ttl_ms;
-    else
-        v->ttl_ms = policy->ttl_ms == CONFIG_TTL_AUTO ? CACHE_TTL_AUTO_MS : policy->ttl_ms;
-    if (v->ttl_ms == 0)
-        return deny(v, "ttl-0");
+    else if (heard->expires_count > 0 && c == &heard->cache)
+        v->ttl_ms =
+            heard->expires_s > heard->date_s ? from_seconds(heard->expires_s - heard->date_s) : 0;
+    else {
+        if (r->is_fetch && policy->ttl_ms == CONFIG_TTL_AUTO)
+            v->ttl_ms = 0; /* a fetch handler says so itself, or it is not stored */
+        else if (listed)
+            v->ttl_ms = listed->ttl_ms;
+        else
+            v->ttl_ms = policy->ttl_ms == CONFIG_TTL_AUTO ? CACHE_TTL_AUTO_MS : policy->ttl_ms;
+        return false;
+    }
+    return true;
+}
+
+/* How old it is already (RFC 9111 section 4.2.3). */
+static uint64_t age_ms(const struct heard *heard, int64_t now_s)
+{
+    int64_t apparent = now_s > heard->date_s ? now_s - heard->date_s : 0;
+
+    return from_seconds(heard->age_s > apparent ? heard->age_s : apparent);
+}
+
+static bool says_nothing(const struct config_policy *policy, const struct js_result *r, bool said)
+{
+    return !said && r->ttl_ms == JS_UNSET && r->is_fetch && policy->ttl_ms == CONFIG_TTL_AUTO;
+}
+
+static bool judge_ttl(const struct config_policy *policy, const struct js_result *r,
+                      const struct heard *heard, const struct cache_asked *asked,
+                      struct cache_verdict *v)
+{
+    bool by_cdn = heard->has_cdn && !heard->bad_cdn;
+    const struct cache_control *c = by_cdn ? &heard->cdn : &heard->cache;
+    bool said;
+
+    if (c->is_private)
+        return deny(v, "private");
+    if (c->no_store && !(c->must_understand && is_storable_status(r->status)))
+        return deny(v, "no-store");
+    if (!is_storable_status(r->status) && (c->must_understand || !listed_status(policy, r->status)))
+        return deny(v, "status");
+    if (asked->authorization && !c->is_public && !c->must_revalidate && c->s_maxage_s < 0)
+        return deny(v, "authorization"); /* RFC 9111 section 3.5 */
+    judge_stale(policy, r, c, v);
+    said = judge_lifetime(policy, r, c, heard, v);
+    if (r->ttl_ms != JS_UNSET)
+        v->ttl_ms = clamp(r->ttl_ms);
+    else if (c->no_cache && !heard->validates)
+        return deny(v, "no-cache");
     if (v->ttl_ms > CACHE_TTL_MAX_MS)
         v->ttl_ms = CACHE_TTL_MAX_MS;
+    v->age_ms = age_ms(heard, asked->now_s);
+    v->fresh = v->ttl_ms > v->age_ms;
+    /* Stale from the start it is worth keeping when it can be asked whether it still holds, or may be served stale. */
+    if (!v->fresh &&
+        !(said && r->ttl_ms == JS_UNSET && (heard->validates || c->swr_s > 0 || c->sie_s > 0)))
+        return deny(v, v->ttl_ms > 0                   ? "age"
+                       : says_nothing(policy, r, said) ? "no-cache-control"
+                                                       : "ttl-0");
     return true;
 }
 
 void cache_policy_judge(const struct config_policy *policy, const struct js_result *r,
-                        struct cache_verdict *v)
+                        const struct cache_asked *asked, struct cache_verdict *v)
 {
-    struct heard heard = {.has_cdn = false};
+    struct heard heard;
     bool store = true;
+    bool says;
 
     memset(v, 0, sizeof *v);
     v->store = true;
-    cache_control_init(&heard.cache);
-    cache_control_init(&heard.cdn);
-    for (size_t i = 0; i < r->header_count; i++)
-        heard.encoded |= is(r->headers[i].name, r->headers[i].name_bytes, "content-encoding");
+    hear(r, asked->now_s, &heard);
     /* All headers are heard even after a denial: has_control and Vary are needed in any case. */
     for (size_t i = 0; i < r->header_count; i++)
         store &= judge_header(&policy->key, &r->headers[i], &heard, v);
+    v->has_control |= heard.expires_count > 0; /* ours beside it would overrule it */
     for (size_t i = 0; i < r->tag_count; i++)
         store &= add_tag(v, r->tags[i].name, r->tags[i].name_bytes);
-    store &= judge_reads(&policy->key, &r->reads,
-                         v->has_control || heard.has_cdn || r->ttl_ms != JS_UNSET, v);
+    says = v->has_control || (heard.has_cdn && !heard.bad_cdn) || r->ttl_ms != JS_UNSET;
+    store &= judge_reads(&policy->key, &r->reads, says, v);
     v->store = store;
     if (!store)
         return;
@@ -346,5 +390,5 @@ void cache_policy_judge(const struct config_policy *policy, const struct js_resu
         (void)deny(v, "private");
         return;
     }
-    (void)judge_ttl(policy, r, &heard, v);
+    (void)judge_ttl(policy, r, &heard, asked, v);
 }

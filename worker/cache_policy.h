@@ -19,7 +19,9 @@
 struct cache_verdict {
     bool store;       /* false: for the one request it was rendered for, and no other */
     bool has_control; /* the page brought its own Cache-Control */
-    uint64_t ttl_ms;
+    bool fresh;       /* stored: it may answer without being asked for again */
+    uint64_t ttl_ms;  /* counted from its birth, age_ms ago */
+    uint64_t age_ms;
     uint64_t swr_ms;
     uint64_t sie_ms;
     uint64_t tag[PAGE_TAGS_MAX];
@@ -28,26 +30,19 @@ struct cache_verdict {
     char detail[48];  /* why not, a token for Cache-Status; "" when stored */
 };
 
+/* What else the verdict hangs on. */
+struct cache_asked {
+    int64_t now_s;      /* wall clock, since 1970: what dates in headers are compared with */
+    bool authorization; /* the request has such a field */
+};
+
 /*
  * result: outcome JS_OK.
- * Order: Set-Cookie, what the render read, private; then a ttl from, in this order: `cache` of the
- * page, CDN-Cache-Control (RFC 9213), Cache-Control's s-maxage, max-age, cache.status, cache.ttl.
+ * Order: Set-Cookie, what the render read, private; then a lifetime from, in this order: `cache` of the
+ * page, CDN-Cache-Control (RFC 9213), Cache-Control's s-maxage, max-age, Expires, cache.status, cache.ttl.
  */
 void cache_policy_judge(const struct config_policy *policy, const struct js_result *result,
-                        struct cache_verdict *ret_verdict);
-
-/* Directives of a Cache-Control value (RFC 9111 section 5.2); seconds -1: absent. */
-struct cache_control {
-    bool no_store;
-    bool no_cache;
-    bool is_private;
-    int64_t max_age_s;
-    int64_t s_maxage_s;
-    int64_t swr_s;
-    int64_t sie_s;
-};
-void cache_control_init(struct cache_control *control);
-void cache_control_parse(const char *value, size_t bytes, struct cache_control *control);
+                        const struct cache_asked *asked, struct cache_verdict *ret_verdict);
 
 /* Is the name (lower case) one that the key's policy names? Host always is. */
 bool cache_policy_names(const struct config_key *key, const char *name, size_t name_bytes);

@@ -5,7 +5,10 @@
 
 #include "shm/stats.h"
 #include "worker/access.h"
+#include "worker/condition.h"
 #include "worker/conn_out.h"
+#include "worker/http_date.h"
+#include "worker/http_range.h"
 #include "worker/http_state.h"
 
 #include <string.h>
@@ -54,12 +57,14 @@ static void note_access(const struct conn *c, const struct http_parse *head, uin
 }
 
 /* The lines that end every head; decides about the connection. */
-static void end_head(struct conn *c, const struct http_parse *head, struct reply_text *text)
+static void end_head(struct conn *c, const struct http_parse *head, struct reply_text *text,
+                     bool has_date)
 {
     struct http *http = c->http;
     bool keep = head && head->keep_alive && !c->closing && !http->worker->draining;
 
-    reply_add(text, http->date.line, REPLY_DATE_BYTES);
+    if (likely(!has_date))
+        reply_add(text, http->date.line, REPLY_DATE_BYTES);
     reply_end(text, keep, head ? head->minor : 1);
     if (!keep)
         c->closing = true;
@@ -82,15 +87,82 @@ static const struct page_variant *choose_variant(const struct page *page,
     return &page->variant[PAGE_IDENTITY];
 }
 
-static bool is_not_modified(const struct http_parse *head, const struct page *page,
-                            const struct page_variant *v)
-{
-    struct span list;
+/* What is sent of a page. */
+struct portion {
+    uint16_t status;
+    bool body;
+    uint64_t first; /* of the body */
+    uint64_t bytes;
+};
 
-    if (head->if_none_match < 0 || page->status != 200)
-        return false;
-    list = http_parse_value(head, head->if_none_match);
-    return reply_etag_matches(list.data, list.bytes, v->etag, v->etag_bytes);
+/* A conditional request, or one for a part (RFC 9110 sections 13, 14). Parts are cut from stored pages only: of one that is
+ * rendered each time, two parts need not fit together. */
+static struct portion judge_conditions(const struct http_parse *head, const struct page *page,
+                                       const struct page_variant *v, bool is_hit)
+{
+    const char *text = page_at(page, v->head_offset);
+    struct condition_page known = {.etag = {page_at(page, v->etag_offset), v->etag_bytes}};
+    struct portion p = {page->status, head->method != HTTP_HEAD, 0, v->body_bytes};
+    uint64_t now_s = 0;
+    int i;
+
+    if (page->status != 200 || (head->method != HTTP_GET && head->method != HTTP_HEAD))
+        return p;
+    if (unlikely(head->conditions & HTTP_CONDITIONS_DATED)) {
+        now_s = wall_ms() / 1000;
+        known.has_date = http_date_parse(reply_head_field(text, v->head_bytes, "last-modified"),
+                                         now_s, &known.modified_s) == 0;
+    }
+    switch (condition_judge(head, &known, now_s)) {
+    case CONDITION_SEND:
+        break;
+    case CONDITION_NOT_MODIFIED:
+        return (struct portion){304, false, 0, 0};
+    case CONDITION_FAILED:
+        return (struct portion){412, false, 0, 0};
+    }
+    if (likely(!(head->conditions & HTTP_RANGE)))
+        return p;
+    i = http_parse_find(head, "range", 5, 0);
+    if (i < 0 || !is_hit || head->method != HTTP_GET || !condition_range(head, &known, now_s) ||
+        http_parse_find(head, "range", 5, i + 1) >= 0)
+        return p;
+    switch (http_range_parse(http_parse_value(head, i), v->body_bytes, &p.first, &p.bytes)) {
+    case HTTP_RANGE_WHOLE:
+        break;
+    case HTTP_RANGE_PART:
+        p.status = 206;
+        break;
+    case HTTP_RANGE_UNSATISFIABLE:
+        return (struct portion){416, false, 0, 0};
+    }
+    return p;
+}
+
+static void add_portion_head(struct reply_text *text, const struct page *page,
+                             const struct page_variant *v, const struct portion *p)
+{
+    const char *head = page_at(page, v->head_offset);
+
+    if (p->status == 304) {
+        reply_not_modified_head(text, head, v->head_bytes);
+    } else if (p->status == 206) {
+        reply_part_head(text, head, v->head_bytes, p->first, p->first + p->bytes - 1,
+                        v->body_bytes);
+    } else if (p->status == page->status) {
+        reply_add(text, head, v->head_bytes);
+    } else {
+        reply_add_literal(text, "HTTP/1.1 ");
+        reply_add_int(text, p->status);
+        reply_add_literal(text, " ");
+        reply_add_str(text, reply_status_text(p->status));
+        reply_add_literal(text, "\r\nContent-Length: 0\r\n");
+        if (p->status == 416) {
+            reply_add_literal(text, "Content-Range: bytes */");
+            reply_add_int(text, (int64_t)v->body_bytes);
+            reply_add_literal(text, "\r\n");
+        }
+    }
 }
 
 void conn_reply_page(struct conn *c, const struct http_parse *head, struct hot_page *hot,
@@ -100,22 +172,23 @@ void conn_reply_page(struct conn *c, const struct http_parse *head, struct hot_p
     const struct page *page = &hot->page;
     const struct page_variant *v = choose_variant(page, head);
     struct reply_text text = out_begin(http);
-    bool not_modified = is_not_modified(head, page, v);
-    bool with_body = !not_modified && head->method != HTTP_HEAD;
+    struct portion p = {page->status, head->method != HTTP_HEAD, 0, v->body_bytes};
 
-    if (unlikely(not_modified))
-        reply_not_modified_head(&text, page_at(page, v->head_offset), v->head_bytes);
-    else
+    if (unlikely(head->conditions != 0)) {
+        p = judge_conditions(head, page, v, cache->origin <= REPLY_STALE);
+        add_portion_head(&text, page, v, &p);
+    } else {
         reply_add(&text, page_at(page, v->head_offset), v->head_bytes);
+    }
     reply_cache_lines(&text, cache);
-    end_head(c, head, &text);
+    end_head(c, head, &text,
+             (page->flags & PAGE_OWN_DATE) && (p.status == page->status || p.status < 400));
     out_end(http, &text);
-    if (with_body)
-        out_body(http, hot, page_at(page, v->body_offset), v->body_bytes);
-    count(c, head, not_modified ? 304 : page->status);
+    if (p.body)
+        out_body(http, hot, page_at(page, v->body_offset) + p.first, p.bytes);
+    count(c, head, p.status);
     observe(c, cache->origin);
-    note_access(c, head, not_modified ? 304 : page->status, with_body ? v->body_bytes : 0,
-                origin_text(cache->origin));
+    note_access(c, head, p.status, p.body ? p.bytes : 0, origin_text(cache->origin));
 }
 
 /* A body of any size in a holder of its own, as pages are. */
@@ -169,7 +242,7 @@ void conn_reply_file(struct conn *c, const struct http_parse *head, const struct
         if (f->status == 206 || f->status == 416)
             add_content_range(&text, f);
     }
-    end_head(c, head, &text);
+    end_head(c, head, &text, false);
     out_end(http, &text);
     if (with_body && f->data)
         out_body(http, f->hot, f->data + f->first, f->bytes);
@@ -197,7 +270,7 @@ void conn_reply_text(struct conn *c, const struct http_parse *head, uint16_t sta
     }
     reply_add_literal(&text, "\r\nCache-Control: no-store\r\n");
     reply_add_str(&text, lines);
-    end_head(c, head, &text);
+    end_head(c, head, &text, false);
     out_end(http, &text);
     if (!head || head->method != HTTP_HEAD) {
         if (body_bytes <= OUT_COPY_BYTES)

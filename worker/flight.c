@@ -4,6 +4,7 @@
 
 #include "shm/purge.h"
 #include "worker/conn.h"
+#include "worker/hot.h"
 #include "worker/http_state.h"
 #include "worker/request.h"
 #include "worker/worker.h"
@@ -113,6 +114,7 @@ void flight_end(struct flight *f)
     LIST_REMOVE(f, link);
     if (f->doomed)
         return;
+    hot_release(f->stale);
     while ((r = TAILQ_FIRST(&f->requests))) {
         TAILQ_REMOVE(&f->requests, r, link);
         request_free(r);
@@ -201,6 +203,9 @@ static void fill_request(struct flight *f, const struct http_parse *head, struct
         .id_bytes = FLIGHT_ID_BYTES,
     };
     fill_headers(f, head, host, cookies);
+    if (f->stale)
+        f->job.request.header_count +=
+            flight_add_validators(&f->stale->page, f->header + f->job.request.header_count);
 }
 
 struct flight *flight_new(struct requests *all, const struct flight_plan *plan, struct request *r)
@@ -224,6 +229,7 @@ struct flight *flight_new(struct requests *all, const struct flight_plan *plan, 
     f->policy = plan->policy;
     f->refresh = plan->refresh;
     f->was_stale = plan->was_stale;
+    f->stale = plan->stale ? hot_hold(plan->stale) : NULL;
     f->key = plan->key;
     f->key.data = f->key_text;
     memcpy(f->key_text, plan->key.data ? plan->key.data : "", plan->key.bytes);

@@ -53,7 +53,8 @@ struct flight {
     bool in_table;
     bool refresh; /* a stale page was served; nobody needs to wait for this */
     bool was_stale;
-    uint64_t epoch; /* purge epoch when it began */
+    struct hot_page *stale; /* held: what it renews, if that can be asked for; else NULL */
+    uint64_t epoch;         /* purge epoch when it began */
     bool begun;
     bool doomed;     /* its render hangs and may read it for ever: nothing of it is freed */
     bool owns_claim; /* on its key: flight_wait.c */
@@ -67,8 +68,9 @@ struct flight {
     char id[FLIGHT_ID_BYTES + 1];
     char *origin;
     char *data;
-    struct js_header header[HTTP_FIELDS_MAX + 1]; /* a Host of absolute-form may come on top */
-    char key_text[]; /* then origin, data, and the cookies that the key names */
+    struct js_header
+        header[HTTP_FIELDS_MAX + 3]; /* on top: Host of absolute-form, two validators */
+    char key_text[];                 /* then origin, data, and the cookies that the key names */
 };
 LIST_HEAD(flight_list, flight);
 TAILQ_HEAD(flight_waiting, flight);
@@ -101,6 +103,7 @@ struct flight_plan {
     struct span body; /* of the HTTP request */
     bool was_stale;
     bool refresh;
+    struct hot_page *stale; /* held by the caller; the flight takes a hold of its own */
 };
 
 /* conn NULL: a refresh. outer may be head. NULL: out of memory. */
@@ -159,6 +162,14 @@ void flight_regroup(struct flight *flight, const struct vary *vary, const struct
 
 /* All requests go on to flights of their own variants, by this record. The flight is over. */
 void flight_scatter(struct flight *flight, const struct page *record);
+
+/* flight_fresh.c. The fields by which the application is asked whether the page has changed; returns how many. Valid
+ * as long as the page. */
+size_t flight_add_validators(const struct page *stale, struct js_header header[static 2]);
+/* It has not: the stale page with the headers of the answer, as if it had been rendered (RFC 9111
+ * section 4.3.4). Valid until flight_freshen_done(); NULL: out of memory. */
+struct js_result *flight_freshen(const struct flight *flight, const struct js_result *result);
+void flight_freshen_done(struct js_result *result); /* takes NULL */
 
 /* The renderer's callbacks: flight_land.c */
 bool flight_begin(struct render_job *job);

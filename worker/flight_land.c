@@ -158,7 +158,8 @@ bool flight_begin(struct render_job *job)
     return true;
 }
 
-static void log_failure(const struct flight *f, const struct js_result *result)
+/* why: NULL: the exception tells */
+static void log_failure(const struct flight *f, const struct js_result *result, const char *why)
 {
     static const char *const what[] = {
         [JS_OK] = "render gave no page",
@@ -175,16 +176,22 @@ static void log_failure(const struct flight *f, const struct js_result *result)
     log_error(
         f->doomed ? "render hangs and can't be stopped; its worker ends" : what[result->outcome],
         log_span("url", q->url, q->url_bytes), log_str("request", f->id),
-        log_str("message", e ? e->message : NULL), log_str("at", *where ? where : NULL),
+        log_str("message", e ? e->message : why), log_str("at", *where ? where : NULL),
         log_str("source", e && *e->source ? e->source : NULL),
         log_str("hint", e && *e->hint ? e->hint : NULL), log_str("stack", e ? e->stack : NULL),
         log_ms("took", (double)f->job.render_ns / 1e6));
 }
 
-/* The page as bytes; NULL: out of memory, or its head is larger than any client takes. */
+/* An instant moved back by an age, but not before another. */
+static uint64_t until(uint64_t instant_ms, uint64_t age_ms, uint64_t at_least_ms)
+{
+    return instant_ms > at_least_ms + age_ms ? instant_ms - age_ms : at_least_ms;
+}
+
+/* The page as bytes; NULL: *ret_why. */
 static struct hot_page *build_page(const struct flight *f, const struct key *key,
                                    const struct js_result *result,
-                                   const struct cache_verdict *verdict)
+                                   const struct cache_verdict *verdict, const char **ret_why)
 {
     char head_text[HTTP_HEAD_BYTES_MAX];
     char etag[REPLY_ETAG_BYTES];
@@ -192,17 +199,22 @@ static struct hot_page *build_page(const struct flight *f, const struct key *key
     bool has_body = reply_status_has_body(result->status);
     struct span body = {has_body && result->body_bytes ? result->body : "",
                         has_body ? result->body_bytes : 0};
-    struct span etag_span = {etag, has_body ? REPLY_ETAG_BYTES : 0};
     uint64_t now_ms = f->all->http->now_ms;
-    uint64_t fresh_until_ms = now_ms + verdict->ttl_ms;
+    uint64_t end_ms = now_ms + verdict->ttl_ms; /* of a page born now */
+    uint64_t fresh_until_ms = until(end_ms, verdict->age_ms, now_ms);
+    struct reply_head about;
     struct page_source source;
     struct hot_page *hot;
     size_t bytes;
 
     reply_etag(body.data, body.bytes, etag);
-    reply_page_head(&head, f->policy, result, verdict, etag_span);
-    if (head.overflow)
+    reply_page_head(&head, f->policy, result, verdict,
+                    (struct span){etag, has_body ? REPLY_ETAG_BYTES : 0}, &about);
+    if (head.overflow) {
+        *ret_why = "the page's head is larger than 16 KiB";
         return NULL;
+    }
+    *ret_why = "out of memory, or the page is larger than 4 GiB";
     source = (struct page_source){
         .hash = key->hash,
         .path_hash = purge_url_hash(key->data + key->path_offset, key->path_bytes),
@@ -210,8 +222,10 @@ static struct hot_page *build_page(const struct flight *f, const struct key *key
         .edition = f->all->worker->heritage->edition,
         .stored_ms = now_ms,
         .fresh_until_ms = fresh_until_ms,
-        .swr_until_ms = fresh_until_ms + verdict->swr_ms,
-        .sie_until_ms = fresh_until_ms + verdict->sie_ms,
+        .swr_until_ms = until(end_ms + verdict->swr_ms, verdict->age_ms, fresh_until_ms),
+        .sie_until_ms = until(end_ms + verdict->sie_ms, verdict->age_ms, fresh_until_ms),
+        .age_s = (uint32_t)(verdict->age_ms / 1000),
+        .flags = about.flags,
         .render_us = (uint32_t)(f->job.render_ns / 1000),
         .status = result->status,
         .key = {key->data, key->bytes},
@@ -222,7 +236,7 @@ static struct hot_page *build_page(const struct flight *f, const struct key *key
     };
     source.variant[PAGE_IDENTITY].head = (struct span){head.data, head.bytes};
     source.variant[PAGE_IDENTITY].body = body;
-    source.variant[PAGE_IDENTITY].etag = etag_span;
+    source.variant[PAGE_IDENTITY].etag = about.etag;
     bytes = page_bytes(&source);
     hot = bytes > 0 ? hot_alloc(f->all->http->hot, bytes) : NULL;
     if (!hot)
@@ -233,7 +247,7 @@ static struct hot_page *build_page(const struct flight *f, const struct key *key
 }
 
 /* True: it stands in a cache now. Those who wait in other workers are told where they find it. */
-static bool store(struct flight *f, struct hot_page *hot)
+static bool store(struct flight *f, struct hot_page *hot, bool for_others)
 {
     struct worker *w = f->all->worker;
     int error = cold_put(w->cold, &hot->page);
@@ -242,9 +256,9 @@ static bool store(struct flight *f, struct hot_page *hot)
         stats_add(&w->stats->cold_stored, 1);
     else if (error == -EAGAIN)
         stats_add(&w->stats->cold_refused, 1);
-    flight_disclaim(f, error == 0         ? CLAIM_STORED
-                       : error == -ESTALE ? CLAIM_LOST /* purged meanwhile */
-                                          : CLAIM_PRIVATE);
+    flight_disclaim(f, error == 0 && for_others ? CLAIM_STORED
+                       : error == -ESTALE       ? CLAIM_LOST /* purged meanwhile */
+                                                : CLAIM_PRIVATE);
     if (error && error != -EAGAIN)
         return false; /* too large for any cache, or purged meanwhile */
     hot_put(f->all->http->hot, hot);
@@ -276,48 +290,122 @@ void flight_part_ways(struct flight *f)
     }
 }
 
-static void flight_land(struct flight *f, const struct js_result *result)
+/* May it be stored, where, and who else gets it. */
+struct landing {
+    struct cache_verdict verdict;
+    struct key key;
+    bool may_mark;
+};
+
+static void judge(struct flight *f, const struct js_result *result, struct landing *l)
+{
+    const struct request *first = TAILQ_FIRST(&f->requests);
+    struct cache_asked asked = {
+        .now_s = (int64_t)(wall_ms() / 1000),
+        .authorization = http_parse_find(first->head, "authorization", 13, 0) >= 0,
+    };
+
+    l->key = f->key;
+    l->may_mark = true;
+    cache_policy_judge(f->policy, result, &asked, &l->verdict);
+    if (f->kind == FLIGHT_BYPASS || f->key.bytes == 0)
+        l->verdict.store = false;
+    if (!l->verdict.store || flight_page_key(f, &l->verdict, &l->key))
+        return;
+    l->verdict.store = false;
+    l->may_mark = false; /* of this URL other requests have pages that are kept */
+    (void)snprintf(l->verdict.detail, sizeof l->verdict.detail, "vary");
+}
+
+/* It may answer others without being asked for again. */
+static bool shareable(const struct landing *l)
+{
+    return l->verdict.store && (l->verdict.fresh || l->verdict.swr_ms > 0);
+}
+
+/* Those who wait get the page too, or each their own. */
+static void share(struct flight *f, const struct landing *l, const struct page *page)
+{
+    if (l->verdict.store && l->verdict.vary.count > 0)
+        flight_regroup(f, &l->verdict.vary, page);
+    if (shareable(l))
+        return;
+    if (f->key.bytes > 0 && l->may_mark)
+        flight_mark(f->all, f->key.hash);
+    flight_disclaim(f, l->may_mark ? CLAIM_PRIVATE : CLAIM_LOST);
+    flight_part_ways(f);
+}
+
+/* fresh: the application said that the page is as it was */
+static void land(struct flight *f, const struct js_result *result, bool fresh)
 {
     struct requests *all = f->all;
-    struct cache_verdict verdict;
     struct reply_cache cache = {.origin = f->kind == FLIGHT_BYPASS ? REPLY_BYPASS : REPLY_MISS,
-                                .was_stale = f->was_stale};
-    struct key key = f->key;
-    bool may_mark = true;
+                                .was_stale = f->was_stale,
+                                .revalidated = fresh};
+    const char *why =
+        "a page's status is 200 or more: what comes before it is not for pages to send";
+    struct landing l;
     struct hot_page *hot;
 
-    cache_policy_judge(f->policy, result, &verdict);
-    if (f->kind == FLIGHT_BYPASS || f->key.bytes == 0)
-        verdict.store = false;
-    if (verdict.store && !flight_page_key(f, &verdict, &key)) {
-        verdict.store = false;
-        may_mark = false; /* of this URL other requests have pages that are kept */
-        (void)snprintf(verdict.detail, sizeof verdict.detail, "vary");
+    judge(f, result, &l);
+    if (fresh && l.verdict.tag_count == 0) {
+        l.verdict.tag_count = f->stale->page.tag_count;
+        memcpy(l.verdict.tag, page_tags(&f->stale->page),
+               f->stale->page.tag_count * sizeof l.verdict.tag[0]);
     }
-    hot = result->status >= 200 ? build_page(f, &key, result, &verdict) : NULL;
+    hot = result->status >= 200 ? build_page(f, &l.key, result, &l.verdict, &why) : NULL;
     if (!hot) {
-        log_failure(f, result);
+        log_failure(f, result, why);
         flight_fail(f, 500, NULL);
         return;
     }
     flight_unlist(f);
-    if (verdict.store) {
-        if (verdict.vary.count > 0)
-            flight_put_record(f, &verdict.vary); /* before others look for the page */
-        cache.stored = store(f, hot);
+    if (l.verdict.store) {
+        if (l.verdict.vary.count > 0)
+            flight_put_record(f, &l.verdict.vary); /* before others look for the page */
+        cache.stored = store(f, hot, shareable(&l));
         cache.ttl_s = answer_ttl_s(&hot->page, all->http->now_ms);
-        if (verdict.vary.count > 0) {
-            flight_regroup(f, &verdict.vary, &hot->page);
-        }
-    } else {
-        if (f->key.bytes > 0 && may_mark)
-            flight_mark(all, f->key.hash);
-        flight_disclaim(f, may_mark ? CLAIM_PRIVATE : CLAIM_LOST);
-        flight_part_ways(f);
     }
-    cache.detail = f->kind == FLIGHT_BYPASS ? "" : verdict.detail;
+    cache.age_s = l.verdict.age_ms / 1000;
+    share(f, &l, &hot->page);
+    cache.detail = f->kind == FLIGHT_BYPASS ? "" : l.verdict.detail;
     flight_answer(f, hot, cache);
     hot_release(hot);
+}
+
+/* What stale-if-error is about (RFC 5861 section 4), when the application answers it by itself. */
+static bool is_failure(uint16_t status)
+{
+    return status == 500 || status == 502 || status == 503 || status == 504;
+}
+
+static bool has_sie(const struct flight *f)
+{
+    struct hot_page *stale = flight_find_sie(f);
+
+    hot_release(stale);
+    return stale != NULL;
+}
+
+static void flight_land(struct flight *f, const struct js_result *result)
+{
+    struct js_result *fresh;
+
+    if (is_failure(result->status) && has_sie(f)) {
+        flight_fail(f, result->status, NULL);
+        return;
+    }
+    if (result->status != 304 || !f->stale) {
+        land(f, result, false);
+        return;
+    }
+    fresh = flight_freshen(f, result);
+    if (fresh)
+        land(f, fresh, true);
+    else
+        flight_fail(f, 503, NULL);
+    flight_freshen_done(fresh);
 }
 
 void flight_done(struct render_job *job, enum render_end end, const struct js_result *result)
@@ -335,7 +423,7 @@ void flight_done(struct render_job *job, enum render_end end, const struct js_re
     } else if (result->outcome == JS_OK) {
         flight_land(f, result);
     } else {
-        log_failure(f, result);
+        log_failure(f, result, NULL);
         flight_fail(f, result->outcome == JS_TIMEOUT ? 504 : 500, result->error);
     }
 }

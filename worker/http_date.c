@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 static const char days[] = "SunMonTueWedThuFriSat";
+static const int month_days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 
 void http_date_format(uint64_t unix_s, char ret_text[static HTTP_DATE_BYTES + 1])
 {
@@ -34,7 +36,7 @@ static bool take_text(struct rest *r, const char *text)
 {
     size_t bytes = strlen(text);
 
-    if ((size_t)(r->end - r->at) < bytes || memcmp(r->at, text, bytes) != 0)
+    if ((size_t)(r->end - r->at) < bytes || strncasecmp(r->at, text, bytes) != 0)
         return false;
     r->at += bytes;
     return true;
@@ -64,7 +66,7 @@ static bool take_number(struct rest *r, int digits, bool may_pad, int *ret_value
 static bool take_month(struct rest *r, struct tm *tm)
 {
     for (int i = 0; i < 12 && r->end - r->at >= 3; i++) {
-        if (memcmp(r->at, months + 3 * (size_t)i, 3) == 0) {
+        if (strncasecmp(r->at, months + 3 * (size_t)i, 3) == 0) {
             r->at += 3;
             tm->tm_mon = i;
             return true;
@@ -136,7 +138,7 @@ int http_date_parse(struct span text, uint64_t now_s, uint64_t *ret_unix_s)
     } else {
         ok = take_text(&r, " ") && take_asctime(&r, &tm);
     }
-    if (!ok || r.at != r.end || tm.tm_mday < 1 || tm.tm_mday > 31)
+    if (!ok || r.at != r.end || tm.tm_mday < 1 || tm.tm_mday > month_days[tm.tm_mon])
         return -EINVAL;
     tm.tm_year -= 1900;
     at = timegm(&tm);

@@ -10,7 +10,7 @@
 /* unix_s: from 0 to the end of the year 9999. */
 void http_date_format(uint64_t unix_s, char ret_text[static HTTP_DATE_BYTES + 1]);
 
-/* One of the three formats that recipients must accept: IMF-fixdate, RFC 850, asctime; seconds
+/* One of the three formats that recipients must accept: IMF-fixdate, RFC 850, asctime, letters in any case; seconds
  * since 1970. A two-digit year is in the century that puts it at most 50 years ahead of now_s. 0 /
  * -EINVAL: no date, or one before 1970: the field is then to be taken as if it was absent. */
 int http_date_parse(struct span text, uint64_t now_s, uint64_t *ret_unix_s);

@@ -132,7 +132,6 @@ void http_parse_init(struct http_parse *p, const struct http_limits *limits)
     llhttp_init(&p->llhttp, HTTP_REQUEST, &settings);
     p->llhttp.data = p;
     p->limits = limits;
-    p->if_none_match = -1;
 }
 
 size_t http_parse_bytes(const struct http_parse *p)
@@ -371,6 +370,20 @@ static void take_field(struct http_parse *p, int i, struct seen *seen)
     const char *value = p->base + f->value;
 
     switch (f->name_bytes) {
+    case 5:
+        if (same_name(name, "range", 5))
+            p->conditions |= HTTP_RANGE;
+        break;
+    case 8:
+        if (same_name(name, "if-match", 8))
+            p->conditions |= HTTP_IF_MATCH;
+        else if (same_name(name, "if-range", 8))
+            p->conditions |= HTTP_IF_RANGE;
+        break;
+    case 19:
+        if (same_name(name, "if-unmodified-since", 19))
+            p->conditions |= HTTP_IF_UNMODIFIED_SINCE;
+        break;
     case 4:
         if (!same_name(name, "host", 4))
             break;
@@ -393,8 +406,8 @@ static void take_field(struct http_parse *p, int i, struct seen *seen)
             take_connection(p, f, &seen->close, &seen->keep);
         break;
     case 13:
-        if (p->if_none_match < 0 && same_name(name, "if-none-match", 13))
-            p->if_none_match = (int16_t)i;
+        if (same_name(name, "if-none-match", 13))
+            p->conditions |= HTTP_IF_NONE_MATCH;
         break;
     case 14:
         if (!same_name(name, "content-length", 14))
@@ -403,8 +416,11 @@ static void take_field(struct http_parse *p, int i, struct seen *seen)
         seen->bad_length |= !take_length(p, f);
         break;
     case 17:
-        if (!same_name(name, "transfer-encoding", 17))
+        if (!same_name(name, "transfer-encoding", 17)) {
+            if (same_name(name, "if-modified-since", 17))
+                p->conditions |= HTTP_IF_MODIFIED_SINCE;
             break;
+        }
         seen->encodings++;
         seen->bad_encoding = f->value_bytes != 7 || strncasecmp(value, "chunked", 7) != 0;
         break;

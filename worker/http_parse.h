@@ -31,6 +31,16 @@ struct http_field {
     uint32_t value_bytes;
 };
 
+/* Which fields of RFC 9110 sections 13.1 and 14.2 a request has. */
+enum http_condition {
+    HTTP_IF_MATCH = 1,
+    HTTP_IF_NONE_MATCH = 2,
+    HTTP_IF_MODIFIED_SINCE = 4,
+    HTTP_IF_UNMODIFIED_SINCE = 8,
+    HTTP_IF_RANGE = 16,
+    HTTP_RANGE = 32,
+};
+
 struct http_parse {
     llhttp_t llhttp;
     const struct http_limits *limits;
@@ -59,9 +69,9 @@ struct http_parse {
     bool in_name;
     bool folded;
 
-    uint16_t status;       /* what to answer to a request that was refused */
-    const char *reason;    /* a literal; goes to the client */
-    int16_t if_none_match; /* the first such field; -1: none */
+    uint16_t status;    /* what to answer to a request that was refused */
+    const char *reason; /* a literal; goes to the client */
+    uint8_t conditions; /* enum http_condition */
 
     uint16_t field_count;
     struct http_field field[HTTP_FIELDS_MAX]; /* last: copies are cut behind field_count */

@@ -2,6 +2,8 @@
 /* http_reply.c - see http_reply.h. */
 #include "worker/http_reply.h"
 
+#include "worker/http_date.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -171,20 +173,95 @@ static bool is(const char *data, size_t bytes, const char *text)
     return strlen(text) == bytes && strncasecmp(data, text, bytes) == 0;
 }
 
+/* name: lower case, of that many bytes */
+static bool is_name(const char *data, const char *name, size_t bytes)
+{
+    return strncasecmp(data, name, bytes) == 0;
+}
+
 /* Ours to say, hop by hop, or meant for us and not for clients. */
 static bool is_kept_back(const struct js_header *h)
 {
     static const char *const names[] = {
-        "connection", "keep-alive",        "proxy-connection", "te",
-        "trailer",    "transfer-encoding", "upgrade",          "date",
-        "age",        "cache-status",      "content-length",   "etag",
-        "vary",       "surrogate-key",     "cache-tag",        "cdn-cache-control",
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "date",
+        "age",
+        "cache-status",
+        "content-length",
+        "etag",
+        "vary",
+        "surrogate-key",
+        "cache-tag",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-authentication-info",
     };
 
     for (size_t i = 0; i < array_len(names); i++)
         if (is(h->name, h->name_bytes, names[i]))
             return true;
     return false;
+}
+
+/* Is the token in any of the page's fields of this name (lower case), lists all? */
+static bool lists_token(const struct js_result *r, const char *field, const char *name,
+                        size_t name_bytes)
+{
+    for (size_t i = 0; i < r->header_count; i++) {
+        const char *at = r->headers[i].value;
+        const char *end = at + r->headers[i].value_bytes;
+
+        if (!is(r->headers[i].name, r->headers[i].name_bytes, field))
+            continue;
+        while (at < end) {
+            const char *token;
+
+            while (at < end && (*at == ' ' || *at == '\t' || *at == ','))
+                at++;
+            for (token = at; at < end && *at != ',' && *at != ' ' && *at != '\t'; at++)
+                ;
+            if ((size_t)(at - token) == name_bytes && strncasecmp(token, name, name_bytes) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+static const struct js_header *find_header(const struct js_result *r, const char *name)
+{
+    for (size_t i = 0; i < r->header_count; i++)
+        if (is(r->headers[i].name, r->headers[i].name_bytes, name))
+            return &r->headers[i];
+    return NULL;
+}
+
+/* [W/]"..." (RFC 9110 section 8.8.3) */
+static bool is_etag(const struct js_header *h)
+{
+    const char *at = h->value;
+    const char *end = at + h->value_bytes;
+
+    if (end - at >= 2 && at[0] == 'W' && at[1] == '/')
+        at += 2;
+    if (end - at < 2 || *at != '"' || end[-1] != '"')
+        return false;
+    for (at++; at < end - 1; at++)
+        if (*at == '"' || *at == ' ' || *at == '\t')
+            return false;
+    return true;
+}
+
+static bool is_date(const struct js_header *h)
+{
+    uint64_t s;
+
+    return http_date_parse((struct span){h->value, h->value_bytes}, 0, &s) == 0;
 }
 
 static bool has_header(const struct js_result *r, const char *name)
@@ -204,28 +281,6 @@ static void add_field(struct reply_text *t, const char *name, size_t name_bytes,
     reply_add_literal(t, "\r\n");
 }
 
-static bool own_vary_has(const struct js_result *r, const char *name, size_t name_bytes)
-{
-    for (size_t i = 0; i < r->header_count; i++) {
-        const char *at = r->headers[i].value;
-        const char *end = at + r->headers[i].value_bytes;
-
-        if (!is(r->headers[i].name, r->headers[i].name_bytes, "vary"))
-            continue;
-        while (at < end) {
-            const char *token;
-
-            while (at < end && (*at == ' ' || *at == '\t' || *at == ','))
-                at++;
-            for (token = at; at < end && *at != ',' && *at != ' ' && *at != '\t'; at++)
-                ;
-            if ((size_t)(at - token) == name_bytes && strncasecmp(token, name, name_bytes) == 0)
-                return true;
-        }
-    }
-    return false;
-}
-
 struct vary_line {
     struct reply_text *text;
     const struct js_result *page;
@@ -234,7 +289,7 @@ struct vary_line {
 
 static void add_vary_name(struct vary_line *line, const char *name, size_t name_bytes)
 {
-    if (own_vary_has(line->page, name, name_bytes))
+    if (lists_token(line->page, "vary", name, name_bytes))
         return;
     reply_add_str(line->text, line->before);
     reply_add(line->text, name, name_bytes);
@@ -263,35 +318,72 @@ static void add_vary(struct reply_text *t, const struct config_key *key, const s
         const char *end = memchr(vary->text + at, '\n', vary->bytes - at);
         size_t bytes = end ? (size_t)(end - vary->text) - at : vary->bytes - at;
 
-        add_vary_name(&line, vary->text + at, bytes);
+        /* these two mean "without" (vary.h): the page's own words do not name them */
+        if (!is(vary->text + at, bytes, "cookie") && !is(vary->text + at, bytes, "authorization"))
+            add_vary_name(&line, vary->text + at, bytes);
         at += bytes + 1;
     }
     if (*line.before == ',')
         reply_add_literal(t, "\r\n");
 }
 
+static void add_length(struct reply_text *t, const struct js_result *r)
+{
+    bool has_body = reply_status_has_body(r->status);
+
+    if (!has_body &&
+        r->status != 205) /* 205 says that there is nothing (RFC 9110 section 15.3.6) */
+        return;
+    if (has_body && !has_header(r, "content-type") && r->body_bytes > 0)
+        reply_add_literal(t, "Content-Type: text/html; charset=utf-8\r\n");
+    reply_add_literal(t, "Content-Length: ");
+    reply_add_int(t, has_body ? (int64_t)r->body_bytes : 0);
+    reply_add_literal(t, "\r\n");
+}
+
+/* ETag, the page's own if it is one, and the page's own Date. */
+static void add_own(struct reply_text *t, const struct js_result *r, struct span etag,
+                    struct reply_head *head)
+{
+    const struct js_header *own = find_header(r, "etag");
+    const struct js_header *date = find_header(r, "date");
+
+    if (own && is_etag(own)) {
+        etag = (struct span){own->value, own->value_bytes};
+        head->flags |= PAGE_OWN_ETAG;
+    }
+    if (etag.bytes > 0) {
+        add_field(t, "ETag", 4, etag.data, etag.bytes);
+        head->etag = (struct span){t->data + t->bytes - etag.bytes - 2, etag.bytes};
+    }
+    if (date && is_date(date)) {
+        add_field(t, "Date", 4, date->value, date->value_bytes);
+        head->flags |= PAGE_OWN_DATE;
+    }
+    if (find_header(r, "last-modified"))
+        head->flags |= PAGE_OWN_MODIFIED;
+    if (find_header(r, "cache-control"))
+        head->flags |= PAGE_OWN_CONTROL;
+}
+
 void reply_page_head(struct reply_text *t, const struct config_policy *policy,
                      const struct js_result *r, const struct cache_verdict *verdict,
-                     struct span etag)
+                     struct span etag, struct reply_head *ret_head)
 {
+    *ret_head = (struct reply_head){.flags = 0};
     reply_add_literal(t, "HTTP/1.1 ");
     reply_add_int(t, r->status);
     reply_add_literal(t, " ");
     reply_add_str(t, reply_status_text(r->status));
     reply_add_literal(t, "\r\n");
-    if (reply_status_has_body(r->status)) {
-        if (!has_header(r, "content-type") && r->body_bytes > 0)
-            reply_add_literal(t, "Content-Type: text/html; charset=utf-8\r\n");
-        reply_add_literal(t, "Content-Length: ");
-        reply_add_int(t, (int64_t)r->body_bytes);
-        reply_add_literal(t, "\r\n");
+    add_length(t, r);
+    add_own(t, r, etag, ret_head);
+    for (size_t i = 0; i < r->header_count; i++) {
+        const struct js_header *h = &r->headers[i];
+
+        if (!is_kept_back(h) && !lists_token(r, "connection", h->name, h->name_bytes))
+            add_field(t, h->name, h->name_bytes, h->value, h->value_bytes);
     }
-    if (etag.bytes > 0)
-        add_field(t, "ETag", 4, etag.data, etag.bytes);
-    for (size_t i = 0; i < r->header_count; i++)
-        if (!is_kept_back(&r->headers[i]))
-            add_field(t, r->headers[i].name, r->headers[i].name_bytes, r->headers[i].value,
-                      r->headers[i].value_bytes);
     if (!verdict->has_control) {
         if (verdict->store)
             reply_add_literal(t, "Cache-Control: public, max-age=0, must-revalidate\r\n");
@@ -307,10 +399,27 @@ void reply_page_head(struct reply_text *t, const struct config_policy *policy,
     }
 }
 
+/* By length first: most fields are none of these. */
+static bool is_in_304(const char *name, size_t bytes)
+{
+    switch (bytes) {
+    case 4:
+        return is_name(name, "etag", 4) || is_name(name, "vary", 4) || is_name(name, "date", 4);
+    case 7:
+        return is_name(name, "expires", 7);
+    case 10:
+        return is_name(name, "set-cookie", 10);
+    case 13:
+        return is_name(name, "cache-control", 13);
+    case 16:
+        return is_name(name, "content-location", 16);
+    default:
+        return false;
+    }
+}
+
 void reply_not_modified_head(struct reply_text *t, const char *head, size_t head_bytes)
 {
-    static const char *const kept[] = {"etag",    "cache-control", "vary", "content-location",
-                                       "expires", "set-cookie"};
     const char *at = head;
     const char *end = head + head_bytes;
 
@@ -321,42 +430,55 @@ void reply_not_modified_head(struct reply_text *t, const char *head, size_t head
 
         if (!line_end)
             return;
-        for (size_t i = 0; colon && i < array_len(kept); i++)
-            if (is(at, (size_t)(colon - at), kept[i]))
-                reply_add(t, at, (size_t)(line_end + 1 - at));
+        if (colon && is_in_304(at, (size_t)(colon - at)))
+            reply_add(t, at, (size_t)(line_end + 1 - at));
         at = line_end + 1;
     }
 }
 
-bool reply_etag_matches(const char *list, size_t bytes, const char *etag, size_t etag_bytes)
+void reply_part_head(struct reply_text *t, const char *head, size_t head_bytes, uint64_t first,
+                     uint64_t last, uint64_t body_bytes)
 {
-    const char *at = list;
-    const char *end = list + bytes;
+    const char *at = memchr(head, '\n', head_bytes);
+    const char *end = head + head_bytes;
 
-    if (bytes == 1 && *list == '*')
-        return true;
-    while (at < end) {
-        const char *tag;
+    reply_add_literal(t, "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes ");
+    reply_add_int(t, (int64_t)first);
+    reply_add_literal(t, "-");
+    reply_add_int(t, (int64_t)last);
+    reply_add_literal(t, "/");
+    reply_add_int(t, (int64_t)body_bytes);
+    reply_add_literal(t, "\r\nContent-Length: ");
+    reply_add_int(t, (int64_t)(last - first + 1));
+    reply_add_literal(t, "\r\n");
+    for (at = at ? at + 1 : end; at < end;) {
+        const char *line_end = memchr(at, '\n', (size_t)(end - at));
 
-        while (at < end && (*at == ' ' || *at == '\t' || *at == ','))
-            at++;
-        if (end - at >= 2 && at[0] == 'W' && at[1] == '/')
-            at += 2;
-        tag = at;
-        if (at < end && *at == '"') { /* an opaque tag may hold commas */
-            at = memchr(at + 1, '"', (size_t)(end - at - 1));
-            if (!at)
-                return false;
-            at++;
-        } else {
-            while (at < end && *at != ',')
-                at++;
-        }
-        if ((size_t)(at - tag) == etag_bytes && etag_bytes > 0 &&
-            memcmp(tag, etag, etag_bytes) == 0)
-            return true;
+        if (!line_end)
+            return;
+        if (strncasecmp(at, "content-length:", 15) != 0 &&
+            strncasecmp(at, "content-range:", 14) != 0)
+            reply_add(t, at, (size_t)(line_end + 1 - at));
+        at = line_end + 1;
     }
-    return false;
+}
+
+struct span reply_head_field(const char *head, size_t head_bytes, const char *name)
+{
+    const char *at = head;
+    const char *end = head + head_bytes;
+
+    while (at < end) {
+        const char *line_end = memchr(at, '\n', (size_t)(end - at));
+        const char *colon = line_end ? memchr(at, ':', (size_t)(line_end - at)) : NULL;
+
+        if (!line_end)
+            break;
+        if (colon && is(at, (size_t)(colon - at), name) && line_end - colon >= 3)
+            return (struct span){colon + 2, (size_t)(line_end - colon - 3)};
+        at = line_end + 1;
+    }
+    return (struct span){NULL, 0};
 }
 
 void reply_cache_lines(struct reply_text *t, const struct reply_cache *c)
@@ -376,12 +498,19 @@ void reply_cache_lines(struct reply_text *t, const struct reply_cache *c)
             reply_add_literal(t, "; detail=stale\r\n");
         return;
     }
+    if (c->age_s > 0) {
+        reply_add_literal(t, "Age: ");
+        reply_add_int(t, (int64_t)c->age_s);
+        reply_add_literal(t, "\r\n");
+    }
     if (c->origin == REPLY_BYPASS)
         reply_add_literal(t, "Cache-Status: ssrd; fwd=bypass");
     else if (c->was_stale)
         reply_add_literal(t, "Cache-Status: ssrd; fwd=stale");
     else
         reply_add_literal(t, "Cache-Status: ssrd; fwd=uri-miss");
+    if (c->revalidated)
+        reply_add_literal(t, "; fwd-status=304");
     if (c->stored) {
         reply_add_literal(t, "; stored; ttl=");
         reply_add_int(t, c->ttl_s);

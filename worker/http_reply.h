@@ -40,27 +40,37 @@ void reply_date_renew(struct reply_date *date, uint64_t now_ms, uint64_t wall_no
 #define REPLY_ETAG_BYTES 18
 void reply_etag(const char *body, size_t body_bytes, char ret_etag[static REPLY_ETAG_BYTES]);
 
-/* May a response of this status have content? (RFC 9110 section 6.4.1) */
+/* May a response of this status have content? (RFC 9110 section 6.4.1; 205: 15.3.6) */
 static inline bool reply_status_has_body(uint16_t status)
 {
-    return status >= 200 && status != 204 && status != 304;
+    return status >= 200 && status != 204 && status != 205 && status != 304;
 }
 
+/* What a page's head turned out to be. */
+struct reply_head {
+    struct span etag; /* in the text */
+    uint32_t flags;   /* enum page_flag */
+};
+
 /*
- * The head of a page as page.h keeps it: status line and fields without Date, Age, Cache-Status,
- * Connection, and without the empty line. etag: bytes 0 for none.
+ * The head of a page as page.h keeps it: status line and fields without Age, Cache-Status,
+ * Connection, without Date unless the page has its own, and without the empty line. etag: ours, for pages without a valid one of their own;
+ * bytes 0 for none.
  */
 void reply_page_head(struct reply_text *text, const struct config_policy *policy,
                      const struct js_result *result, const struct cache_verdict *verdict,
-                     struct span etag);
+                     struct span etag, struct reply_head *ret_head);
 
-/* From a page's head to that of its 304: ETag, Cache-Control, Vary, Content-Location, Expires (RFC
+/* From a page's head to that of its 304: ETag, Cache-Control, Vary, Content-Location, Expires, Date (RFC
  * 9110 section 15.4.5), and Set-Cookie, which the client has not had with its copy of the page. */
 void reply_not_modified_head(struct reply_text *text, const char *head, size_t head_bytes);
 
-/* Does If-None-Match name the page? Weak comparison (RFC 9110 section 13.1.2). */
-bool reply_etag_matches(const char *if_none_match, size_t bytes, const char *etag,
-                        size_t etag_bytes);
+/* From a page's head to that of the part [first, last] of its body (section 15.3.7). */
+void reply_part_head(struct reply_text *text, const char *head, size_t head_bytes, uint64_t first,
+                     uint64_t last, uint64_t body_bytes);
+
+/* The value of a field of a page's head, name in lower case; data NULL: absent. */
+struct span reply_head_field(const char *head, size_t head_bytes, const char *name);
 
 /* How an answer came about, for Cache-Status (RFC 9211) and statistics. */
 enum reply_origin {
@@ -76,9 +86,10 @@ struct reply_cache {
     enum reply_origin origin;
     bool stored;
     bool was_stale;     /* rendered, because what a cache had was past its ttl */
+    bool revalidated;   /* and the application said 304 to that */
     const char *detail; /* "" or a token; with HOT, COLD and STALE it is set by the origin */
     int64_t ttl_s;      /* with hits and what was stored */
-    uint64_t age_s;     /* with hits */
+    uint64_t age_s;     /* with hits, and with pages that came with an Age */
 };
 
 /* Age (hits only) and Cache-Status. */

@@ -143,6 +143,8 @@ static bool answer_from_cache(struct requests *all, struct conn *c, const struct
         break;
     case FOUND_STALE:
         plan->was_stale = true;
+        if (hot->page.flags & (PAGE_OWN_ETAG | PAGE_OWN_MODIFIED))
+            plan->stale = hot_hold(hot);
         /* before its ttl ends it is stale because it is the last bundle's: cache.on_reload */
         if (hot->page.swr_until_ms <= now_ms && hot->page.fresh_until_ms <= now_ms) {
             hot_release(hot);
@@ -192,12 +194,15 @@ void request_page(struct conn *c, const struct http_parse *head, struct span bod
     if (likely(has_key)) {
         plan.kind = FLIGHT_SHARED;
         if (likely(answer_from_cache(all, c, head, head, &plan))) {
-            if (unlikely(plan.refresh))
+            if (unlikely(plan.refresh)) {
                 render(all, NULL, head, head, &plan, false);
+                hot_release(plan.stale);
+            }
             return;
         }
     }
     render(all, c, head, head, &plan, false);
+    hot_release(plan.stale);
 }
 
 /* From a cache in JSON, for POST /render; no stale ones. */
@@ -230,8 +235,10 @@ void request_render(struct conn *c, const struct http_parse *outer, const struct
                          : answer_from_cache(all, c, outer, head, &plan)) {
             if (plan.refresh)
                 render(all, NULL, head, head, &plan, false);
+            hot_release(plan.stale);
             return;
         }
     }
     render(all, c, outer, head, &plan, ask->as_json);
+    hot_release(plan.stale);
 }

@@ -12,6 +12,7 @@
 #include "worker/static.h"
 
 #include "shm/log.h"
+#include "worker/condition.h"
 #include "worker/conn.h"
 #include "worker/conn_out.h"
 #include "worker/http_accept.h"
@@ -29,7 +30,8 @@
 #include <string.h>
 
 #define STATIC_HOT_BYTES                                                                           \
-    (256 * KIB) /* all encodings together; larger ones are sent from the file */
+    (256 * KIB)               /* all encodings together; larger ones are sent from the file */
+#define STATIC_ETAG_BYTES 18u /* 16 hex digits, quoted */
 #define STATIC_FRESH_MS 1000u
 #define STATIC_FIELDS_BYTES 4096u
 #define STATIC_ABSENT 1024u /* names known not to be there, for folders below which pages lie too */
@@ -122,10 +124,10 @@ static void add_cache_control(struct reply_text *t, const struct config_static *
 }
 
 static void make_etag(uint64_t stamp, enum page_encoding encoding,
-                      char ret_etag[static PAGE_ETAG_BYTES + 1])
+                      char ret_etag[static STATIC_ETAG_BYTES + 1])
 {
     /* one per encoding: the bytes differ (RFC 9110 section 8.8.3.3) */
-    (void)snprintf(ret_etag, PAGE_ETAG_BYTES + 1, "\"%016llx\"",
+    (void)snprintf(ret_etag, STATIC_ETAG_BYTES + 1, "\"%016llx\"",
                    (unsigned long long)(stamp ^ (0x9e3779b97f4a7c15u * (uint64_t)encoding)));
 }
 
@@ -171,55 +173,13 @@ static int find(const struct http_parse *head, const char *name)
     return http_parse_find(head, name, strlen(name), 0);
 }
 
-/* Does the field hold a date at or behind the file's? -1: no such field, or no date. */
-static int is_unchanged_since(const struct http_parse *head, const char *name, uint64_t modified_s)
-{
-    int at = find(head, name);
-    uint64_t since_s;
-
-    if (at < 0 || http_date_parse(http_parse_value(head, at), wall_ms() / 1000, &since_s) != 0)
-        return -1;
-    return modified_s <= since_s;
-}
-
-static bool names_etag(const struct http_parse *head, int at, struct span etag)
-{
-    struct span list = http_parse_value(head, at);
-
-    return reply_etag_matches(list.data, list.bytes, etag.data, etag.bytes);
-}
-
-/* 412, 304 or 200: RFC 9110 section 13.2.2. */
-static uint16_t judge_conditions(const struct http_parse *head, const struct view *view)
-{
-    int if_match = find(head, "if-match");
-
-    if (if_match >= 0 ? !names_etag(head, if_match, view->etag)
-                      : is_unchanged_since(head, "if-unmodified-since", view->modified_s) == 0)
-        return 412;
-    if (head->if_none_match >= 0)
-        return names_etag(head, head->if_none_match, view->etag) ? 304 : 200;
-    return is_unchanged_since(head, "if-modified-since", view->modified_s) == 1 ? 304 : 200;
-}
-
-/* If-Range: is what the client has a part of this very file? Strong comparison (section 13.1.5). */
-static bool may_continue(const struct http_parse *head, const struct view *view)
-{
-    int at = find(head, "if-range");
-    struct span value;
-    uint64_t date_s;
-
-    if (at < 0)
-        return true;
-    value = http_parse_value(head, at);
-    if (value.bytes == view->etag.bytes && memcmp(value.data, view->etag.data, value.bytes) == 0)
-        return true;
-    return http_date_parse(value, wall_ms() / 1000, &date_s) == 0 && date_s == view->modified_s;
-}
-
 static void send_view(struct conn *c, const struct http_parse *head, const struct view *view)
 {
-    struct reply_file reply = {.status = judge_conditions(head, view),
+    static const uint16_t statuses[] = {
+        [CONDITION_SEND] = 200, [CONDITION_NOT_MODIFIED] = 304, [CONDITION_FAILED] = 412};
+    struct condition_page page = {view->etag, true, view->modified_s};
+    uint64_t now_s = head->conditions ? wall_ms() / 1000 : 0;
+    struct reply_file reply = {.status = statuses[condition_judge(head, &page, now_s)],
                                .fields = view->fields,
                                .bytes = view->bytes,
                                .total = view->bytes,
@@ -228,7 +188,8 @@ static void send_view(struct conn *c, const struct http_parse *head, const struc
                                .file = view->file};
     int range = find(head, "range");
 
-    if (reply.status == 200 && range >= 0 && head->method == HTTP_GET && may_continue(head, view)) {
+    if (reply.status == 200 && range >= 0 && head->method == HTTP_GET &&
+        condition_range(head, &page, now_s)) {
         switch (http_range_parse(http_parse_value(head, range), view->bytes, &reply.first,
                                  &reply.bytes)) {
         case HTTP_RANGE_WHOLE:
@@ -272,7 +233,7 @@ static void send_hot(struct statics *s, struct conn *c, const struct http_parse 
     v = &page->variant[choose(s, head, mask)];
     send_view(c, head,
               &(struct view){.fields = {page_at(page, v->head_offset), v->head_bytes},
-                             .etag = {v->etag, v->etag_bytes},
+                             .etag = {page_at(page, v->etag_offset), v->etag_bytes},
                              .modified_s = page->stored_ms / 1000,
                              .bytes = v->body_bytes,
                              .hot = hot,
@@ -290,7 +251,7 @@ static struct hot_page *load(struct statics *s, const struct static_root *root, 
                                  .status = 200,
                                  .key = key};
     char fields[PAGE_ENCODINGS][STATIC_FIELDS_BYTES];
-    char etag[PAGE_ENCODINGS][PAGE_ETAG_BYTES + 1];
+    char etag[PAGE_ENCODINGS][STATIC_ETAG_BYTES + 1];
     autofree char *bodies = malloc(STATIC_HOT_BYTES);
     char *at = bodies;
     struct hot_page *hot;
@@ -331,7 +292,7 @@ static void send_large(struct statics *s, struct conn *c, const struct http_pars
                        const struct static_root *root, const char *name, struct static_file *file)
 {
     char fields[STATIC_FIELDS_BYTES];
-    char etag[PAGE_ETAG_BYTES + 1];
+    char etag[STATIC_ETAG_BYTES + 1];
     struct reply_text text = {fields, 0, sizeof fields, false};
     enum page_encoding encoding;
     struct out_file *out;

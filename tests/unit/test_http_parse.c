@@ -56,7 +56,7 @@ static void a_request_is_taken_apart(void **state)
     assert_span(http_parse_host(&parse), "Example.org:8080");
     assert_int_equal(parse.field_count, 3);
     assert_int_equal(http_parse_value(&parse, 1).bytes, 0);
-    assert_int_equal(parse.if_none_match, 2);
+    assert_int_equal(parse.conditions, HTTP_IF_NONE_MATCH);
     assert_span(http_parse_value(&parse, 2), "\"x\"");
     assert_true(parse.keep_alive);
     assert_false(parse.has_body);

@@ -341,6 +341,7 @@ static void what_was_not_for_sharing_a_moment_ago_is_not_renewed_by_each_hit(voi
     (void)hear(fd);
     hot = hot_get(f->worker.http->hot, "a/a", 3, key_hash("a/a", 3));
     hot->page.fresh_until_ms = region_now_ms(f->region) - 1; /* time goes by */
+    hot->page.sie_until_ms = hot->page.fresh_until_ms;
     (void)cold_delete(f->worker.cold, "a/a", 3, key_hash("a/a", 3));
     f->result.status = 500;
     ask(f, fd, "/a", "");
