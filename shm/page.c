@@ -5,11 +5,10 @@
  */
 #include "shm/page.h"
 
+#include "shm/page_checksum.h"
+
 #include <errno.h>
 #include <string.h>
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 #define PAGE_ALIGN 8u
 
@@ -65,14 +64,13 @@ static uint32_t append(struct page *buf, uint32_t *offset, const void *data, siz
     return start;
 }
 
-/* Over the struct as well: a flipped body_offset would serve the wrong bytes. */
+/* Of one run of bytes, the struct's other fields included: a flipped body_offset would serve the wrong
+ * bytes. */
 static uint64_t checksum_of(const struct page *page)
 {
-    struct page head = *page;
-
-    head.checksum = 0;
-    return XXH3_64bits_withSeed(page + 1, page->bytes - sizeof *page,
-                                XXH3_64bits(&head, sizeof head));
+    static_assert(offsetof(struct page, checksum) == 0, "the rest is one run of bytes");
+    return page_checksum((const char *)page + sizeof page->checksum,
+                         page->bytes - sizeof page->checksum);
 }
 
 void page_build(const struct page_source *source, struct page *buf)

@@ -43,6 +43,7 @@ enum page_flag {
 };
 
 struct page {
+    uint64_t checksum; /* page_checksum() of all that follows: set once, by page_build() */
     uint32_t magic;
     uint32_t bytes;          /* the whole page, this struct included */
     uint64_t hash;           /* key_hash() of the key */
@@ -54,8 +55,7 @@ struct page {
     uint64_t swr_until_ms;   /* may be served stale until then while it is rendered anew; >=
                                 fresh_until_ms */
     uint64_t
-        sie_until_ms;  /* may be served stale until then when the render fails; >= fresh_until_ms */
-    uint64_t checksum; /* XXH3 of all the rest, this struct included: set once, by page_build() */
+        sie_until_ms; /* may be served stale until then when the render fails; >= fresh_until_ms */
     uint32_t render_us; /* what it cost */
     uint16_t
         status; /* 0: no page but a record of what its variants are told apart by: worker/vary.h; 1: a
