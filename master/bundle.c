@@ -53,8 +53,7 @@ static const char *what_to_do(int error)
     }
 }
 
-/* One file, whole. 0, *ret_source owned and *ret_what untouched / negative errno and what is wrong. */
-static int read_file(const char *path, char **ret_source, size_t *ret_bytes, const char **ret_what)
+int bundle_read_file(const char *path, char **ret_source, size_t *ret_bytes, const char **ret_what)
 {
     autofd int fd =
         open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO would wait for a writer */
@@ -83,6 +82,7 @@ static int read_file(const char *path, char **ret_source, size_t *ret_bytes, con
         *ret_what = what_to_do(error);
         return error;
     }
+    source[st.st_size] = '\0';
     *ret_bytes = (size_t)st.st_size;
     *ret_source = take(source);
     return 0;
@@ -105,7 +105,7 @@ static bool package_says_module(const char *path)
         return false;
     if (snprintf(name, sizeof name, "%.*spackage.json", folder_bytes, path) >= (int)sizeof name)
         return false;
-    if (read_file(name, &text, &bytes, &what) != 0)
+    if (bundle_read_file(name, &text, &bytes, &what) != 0)
         return false;
     package = json_loadb(text, bytes, 0, NULL);
     const char *type = json_string_value(json_object_get(package, "type"));
@@ -204,7 +204,7 @@ static bool on_import(void *arg, const char *specifier, size_t bytes)
         return false;
     if (relpath_resolve(g->importer, specifier, bytes, name, sizeof name) != 0 ||
         !is_wanted(name) || find_file(g->bundle, name, &at) ||
-        read_file(name, &text, &text_bytes, &what) != 0)
+        bundle_read_file(name, &text, &text_bytes, &what) != 0)
         return true;
     g->error = insert_file(g, at, name, text, text_bytes);
     if (g->error)
@@ -274,7 +274,7 @@ int bundle_read(const char *path, struct bundle *ret_bundle, char *problem, size
 {
     struct bundle bundle = {0};
     const char *what = "";
-    int error = read_file(path, &bundle.source, &bundle.bytes, &what);
+    int error = bundle_read_file(path, &bundle.source, &bundle.bytes, &what);
 
     if (error)
         return complain(problem, cap, path, error, what);
@@ -296,6 +296,7 @@ int bundle_read(const char *path, struct bundle *ret_bundle, char *problem, size
 void bundle_done(struct bundle *bundle)
 {
     free(bundle->source);
+    free(bundle->template_text);
     for (size_t i = 0; i < bundle->file_count; i++) {
         free(bundle->file[i].name);
         free(bundle->file[i].text);

@@ -23,6 +23,9 @@ struct bundle {
     bool package_is_module;     /* a .js file whose package.json has "type": "module" */
     struct heritage_file *file; /* those imported with a literal name, and by these; by name */
     size_t file_count;
+    char *template_text; /* NULL: none */
+    size_t template_bytes;
+    struct span template_part[HERITAGE_TEMPLATE_PARTS]; /* into it */
 };
 
 /*
@@ -31,6 +34,10 @@ struct bundle {
  * to do: missing, unreadable, a directory, empty, above BUNDLE_BYTES_MAX.
  */
 int bundle_read(const char *path, struct bundle *ret_bundle, char *problem, size_t cap);
+
+/* One file, whole, with a zero behind it. 0, *ret_text owned / negative errno, *ret_wrong: why and what to do. */
+int bundle_read_file(const char *path, char **ret_text, size_t *ret_bytes, const char **ret_wrong);
+
 void bundle_done(struct bundle *bundle);
 
 #endif

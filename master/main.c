@@ -5,8 +5,8 @@
 
 #include "master/bundle.h"
 #include "master/config_load.h"
-#include "master/folders.h"
 #include "master/notify.h"
+#include "master/sources.h"
 #include "shm/heritage.h"
 #include "shm/log.h"
 #include "shm/title.h"
@@ -180,6 +180,7 @@ static int run_check(const struct command *command, const struct config *config,
         .package_is_module = bundle->package_is_module,
         .file = bundle->file,
         .file_count = bundle->file_count,
+        .template_part = bundle->template_part,
         .generation = 1,
         .uid = (uid_t)-1,
         .gid = (gid_t)-1,
@@ -210,8 +211,7 @@ static int run(struct command *command)
         config_free(config);
         return exit_code;
     }
-    if (folders_check(config, problem, sizeof problem) != 0 ||
-        bundle_read(config->bundle.path, &bundle, problem, sizeof problem) != 0) {
+    if (sources_read(config, &bundle, problem, sizeof problem) != 0) {
         (void)fprintf(stderr, "ssrd: %s\n", problem);
         config_free(config);
         return exit_code;

@@ -5,9 +5,9 @@
  * at a time; those asked for meanwhile become one that follows.
  */
 #include "master/config_load.h"
-#include "master/folders.h"
 #include "master/master_internal.h"
 #include "master/notify.h"
+#include "master/sources.h"
 #include "shm/log.h"
 #include "shm/region.h"
 #include "shm/stats.h"
@@ -226,9 +226,7 @@ static int read_and_launch(struct master *m, char *problem, size_t cap)
     if (error)
         return error;
     warn_of_fixed(generation_config(m->serving), config);
-    error = folders_check(config, problem, cap);
-    if (!error)
-        error = bundle_read(config->bundle.path, &bundle, problem, cap);
+    error = sources_read(config, &bundle, problem, cap);
     if (!error) {
         error = launch(m, config, &bundle, problem, cap);
         if (!error || error == -ECHILD)

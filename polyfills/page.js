@@ -43,6 +43,45 @@
             ? NativePromise.resolve(result) : result;
     };
 
+    // ---- the inside of a page and what stands around it ----
+
+    let template = null; // [before the head's outlet, up to the page's, behind it]
+    const isDocument = /^\s*<(?:!doctype|html)[\s>]/i;
+
+    native.setTemplate = (...parts) => {
+        template = parts;
+    };
+
+    // A whole document, of the template or, for {html, head} without one, of the least there must be.
+    function documentOf(html, head) {
+        if (isDocument.test(html))
+            return html;
+        if (template !== null)
+            return template[0] + head + template[1] + html + template[2];
+        return '<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n' + head + '\n</head>\n<body>\n' + html +
+            '\n</body>\n</html>\n';
+    }
+
+    const isHtml = (headers) => {
+        for (let i = 0; i < headers.length; i += 2)
+            if (/^content-type$/i.test(headers[i]))
+                return /^text\/html(?:\s*;|$)/i.test(headers[i + 1]);
+        return true; // text/html, unless it says otherwise
+    };
+
+    // What Vite's entry-server returns: {html, head}; head may be several strings.
+    function insideOf(page, headers) {
+        if (!('html' in page))
+            return template !== null && typeof page.body === 'string' && isHtml(headers) ?
+                documentOf(page.body, '') : bodyOf(page.body);
+        if (typeof page.html !== 'string')
+            throw refusal('html must be a string, not ' + article(page.html));
+        const head = page.head ?? '';
+        if (typeof head !== 'string' && !Array.isArray(head))
+            throw refusal('head must be a string or strings, not ' + article(head));
+        return documentOf(page.html, Array.isArray(head) ? head.join('\n') : head);
+    }
+
     native.setWanted = (name) => {
         wanted = name;
     };
@@ -88,8 +127,8 @@
     }
 
     function pageOf(page) {
-        if (!['status', 'headers', 'body', 'cache'].some((key) => key in page))
-            throw refusal(wanted + ' returned an object without status, headers or body (it has: ' +
+        if (!['status', 'headers', 'body', 'html', 'cache'].some((key) => key in page))
+            throw refusal(wanted + ' returned an object without status, headers, body or html (it has: ' +
                 (Object.keys(page).slice(0, 10).join(', ') || 'nothing') +
                 '); return a string, an object {status, headers, body} or a Response');
         const cache = page.cache ?? {};
@@ -98,12 +137,16 @@
         const tags = cache.tags ?? [];
         if (!Array.isArray(tags))
             throw refusal('cache.tags must be an array of strings, not ' + article(tags));
-        return [page.status ?? 200, bodyOf(page.body), Boolean(cache.private), cache.ttl, cache.swr, cache.sie,
-            [...headerList(page.headers), ...varyList(cache.vary)], tags];
+        const headers = headerList(page.headers);
+        return [page.status ?? 200, insideOf(page, headers), Boolean(cache.private), cache.ttl, cache.swr, cache.sie,
+            [...headers, ...varyList(cache.vary)], tags];
     }
 
     // -> [status, body, private, ttl, swr, sie, [name, value, ...], [tag, ...]]
+    // or, with a template, string -> string.
     native.describe = (result) => {
+        if (typeof result === 'string')
+            return documentOf(result, '');
         const response = responseState(result);
         if (response !== null)
             return [response.status, consume(response), false, undefined, undefined, undefined,

@@ -62,6 +62,8 @@ void config_free(struct config *config)
     free(config->bundle.function);
     str_list_done(&config->bundle.warmup);
     free(config->bundle.template_path);
+    free(config->bundle.outlet);
+    free(config->bundle.head_outlet);
     free(config->bundle.manifest);
     str_list_done(&config->render.buffer_for);
     free(config->cache.file);

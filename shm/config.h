@@ -127,6 +127,8 @@ struct config {
         char *function;
         struct str_list warmup;
         char *template_path;
+        char *outlet; /* of the template: names of comments */
+        char *head_outlet;
         char *manifest;
         bool watch;
     } bundle;

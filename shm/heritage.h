@@ -30,6 +30,9 @@ struct heritage_file {
     size_t bytes;
 };
 
+/* Of a template: before the head's outlet, up to the page's, behind it. */
+#define HERITAGE_TEMPLATE_PARTS 3
+
 struct heritage {
     const struct config *config;
     struct region *region;
@@ -41,11 +44,12 @@ struct heritage {
     bool package_is_module;           /* the package.json beside it says so of .js files */
     const struct heritage_file *file; /* sorted by name (strcmp) */
     size_t file_count;
-    uint32_t generation;     /* 1, 2, … */
-    uint64_t edition;        /* which pages in the cache are its own: shm/region.h */
-    uint64_t edition_before; /* which may be served stale besides; 0: none */
-    uint32_t worker_count;   /* workers of this generation: http.connections is shared among them */
-    uid_t uid;               /* to become, once; (uid_t)-1: stay */
+    const struct span *template_part; /* HERITAGE_TEMPLATE_PARTS; data NULL: no template */
+    uint32_t generation;              /* 1, 2, … */
+    uint64_t edition;                 /* which pages in the cache are its own: shm/region.h */
+    uint64_t edition_before;          /* which may be served stale besides; 0: none */
+    uint32_t worker_count; /* workers of this generation: http.connections is shared among them */
+    uid_t uid;             /* to become, once; (uid_t)-1: stay */
     gid_t gid;
     struct bells bells;   /* of this generation's workers, by their numbers */
     int handover_give_fd; /* socket pair of the master: connections for whichever worker takes them */

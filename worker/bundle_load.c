@@ -156,6 +156,10 @@ static int load_within_limit(struct js *js, const struct heritage *h, struct js_
     struct watchdog *watchdog = NULL;
     int error = bundle.file ? watchdog_start(js, &watchdog) : -ENOMEM;
 
+    for (int i = 0; h->template_part && i < HERITAGE_TEMPLATE_PARTS; i++) {
+        bundle.template_part[i] = h->template_part[i].data;
+        bundle.template_part_bytes[i] = h->template_part[i].bytes;
+    }
     if (error)
         return error;
     watchdog_arm(watchdog, until_ns);

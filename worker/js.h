@@ -110,6 +110,10 @@ struct js_bundle {
     void *arg;       /* kept, handed to read_file */
     const char *env; /* JSON object: the second argument of fetch handlers; bytes 0: {} */
     size_t env_bytes;
+    /* An HTML page that what the bundle returns is put into: before the head's outlet, up to the
+     * page's, behind it. NULL: none. Kept. */
+    const char *template_part[3];
+    size_t template_part_bytes[3];
     uint64_t until_ns; /* mono: top-level await and its timers end by then; 0: never */
 };
 

@@ -260,6 +260,21 @@ static bool set_env(js *js, Entry &entry, const js_bundle *bundle)
            setter->Call(entry.context, v8::Undefined(isolate), 1, &env).ToLocal(&ignored);
 }
 
+/* native.setTemplate(before, between, behind): polyfills/page.js */
+static bool set_template(js *js, Entry &entry, const js_bundle *bundle)
+{
+    v8::Local<v8::Value> part[3], ignored;
+    v8::Local<v8::Function> setter;
+
+    js->has_template = bundle->template_part[0] != nullptr;
+    if (!js->has_template)
+        return true;
+    for (int i = 0; i < 3; i++)
+        part[i] = js_string(js->isolate, bundle->template_part[i], bundle->template_part_bytes[i]);
+    return get_function(js, entry, "setTemplate", &setter) &&
+           setter->Call(entry.context, v8::Undefined(js->isolate), 3, part).ToLocal(&ignored);
+}
+
 static bool load(Loading *loading, Entry &entry)
 {
     js *js = loading->owner;
@@ -269,7 +284,8 @@ static bool load(Loading *loading, Entry &entry)
     v8::Local<v8::Module> module;
 
     js_modules_open(js, bundle);
-    if (!set_env(js, entry, bundle) || !compile(js, entry, bundle, &script, &module))
+    if (!set_env(js, entry, bundle) || !set_template(js, entry, bundle) ||
+        !compile(js, entry, bundle, &script, &module))
         return false;
     if (script.IsEmpty()) {
         if (!run_module(loading, entry, module))

@@ -215,10 +215,9 @@ bool js_result_read(js *js, Entry &entry, v8::Local<v8::Value> value, js_result 
 {
     v8::Local<v8::Value> flat;
 
-    if (value->IsString()) {
-        result->is_text = true;
+    result->is_text = value->IsString();
+    if (result->is_text && !js->has_template)
         return read_body(js, value, result, ret_error);
-    }
     if (!js->describe.Get(js->isolate)
              ->Call(entry.context, v8::Undefined(js->isolate), 1, &value)
              .ToLocal(&flat)) {
@@ -226,6 +225,8 @@ bool js_result_read(js *js, Entry &entry, v8::Local<v8::Value> value, js_result 
             *ret_error = js_error_caught(js, entry);
         return false;
     }
+    if (result->is_text && flat->IsString())
+        return read_body(js, flat, result, ret_error);
     if (!flat->IsArray())
         return refuse(ret_error,
                       "page.js returned no array"); /* tampered with: not ours to assert */

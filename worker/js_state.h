@@ -121,6 +121,7 @@ struct js {
     std::shared_ptr<Allocator> allocator;
     v8::Global<v8::Context> context;
     v8::Global<v8::Object> native;     /* what polyfills call, and leave for C++ */
+    bool has_template;                 /* strings are not pages yet: describe() puts them into it */
     v8::Global<v8::Function> describe; /* result -> string or flat array: polyfills/page.js */
     v8::Global<v8::Function> call;     /* (serial, url, data) -> result; made by js_load() */
 

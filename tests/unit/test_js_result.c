@@ -96,7 +96,9 @@ static void what_is_no_page_is_an_error_that_says_so(void **state)
     expect_error(b, "return undefined", "renderPage returned undefined");
     expect_error(b, "return null", "renderPage returned null");
     expect_error(b, "return []", "renderPage returned an array");
-    expect_error(b, "return {html: ''}", "without status, headers or body (it has: html)");
+    expect_error(b, "return {page: ''}", "without status, headers, body or html (it has: page)");
+    expect_error(b, "return {html: 7}", "html must be a string");
+    expect_error(b, "return {html: '', head: 7}", "head must be a string or strings");
     expect_error(b, "return {body: {getReader() {}}}", "or a ReadableStream, not an object");
     expect_error(b, "return {body: 5}", "body must be a string");
     expect_error(b, "return {body: '', status: 99}", "status must be");
