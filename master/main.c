@@ -50,8 +50,8 @@ static void print_help(void)
         "  -V             version, V8's version, build options\n"
         "\n"
         "signals: HUP reload · TERM, INT stop gracefully · QUIT stop now · USR1 reopen log files\n"
-        "exit:    0 stopped · 64 usage · 69 a port is taken · 70 our own fault · 71 no memory\n"
-        "         or descriptors left · 78 config or bundle\n"
+        "exit:    0 stopped · 64 usage · 69 a port or cache.file is taken · 70 our own fault\n"
+        "         71 no memory, descriptors or room left · 78 config or bundle\n"
         "\n"
         "config keys (KEY type = default: text):");
     config_print_options(stdout);
