@@ -10,6 +10,9 @@
  *   FREE_SLOT           another start: see init
  *   LOOKUPS             how often the reader looks for key 0
  *   DELETE, PURGE       someone deletes, purges key 0 once
+ *   GHOSTS              an evicted page leaves a ghost; GHOST_START: at first all slots are ghosts
+ *   RESUME              a segment is sealed after each page and resumed for the next
+ *   PROMOTE             a touched page moves to another segment while the old one is only claimed
  *   CRASH=1             A dies at any step and is reaped; then its row goes to a new process, which
  *                       stores page AGAIN
  *   CRASH=2             A stops at any step, for good, and nobody reaps it
@@ -59,6 +62,7 @@
 #define SLOT(sequence, at) (((sequence) << 4) | ((at) << 1))
 #define PLACE(word) (((word) >> 1) & 7)
 #define SEGMENT(word) (PLACE(word) / PLACES)
+#define GHOST 1 /* no segment has sequence 0: dead to who does not know of ghosts */
 
 /* Pages 1 to 7; page 0: bytes that are none. Odd ones are of key 1, even ones of key 0. */
 #define KEY(page) ((page) & 1)
@@ -132,6 +136,103 @@ inline clear(n, w)
     fi
 }
 
+/* index_forget() */
+inline forget(n, w)
+{
+    atomic {
+        MAY_DIE
+        if
+        :: (slot[n] | 1) == (w | 1) -> slot[n] = GHOST
+        :: else
+        fi
+    }
+}
+
+#ifdef PROMOTE
+/* A segment of main with room: resumed, or claimed and emptied at one go (who stands in it is dead by
+ * the new sequence). mseg == NONE: none can be had. */
+inline reserve_main()
+{
+    if
+    :: mseg != NONE && !mheld && mfill < PLACES ->
+        atomic {
+            MAY_DIE
+            if
+#ifdef M_RESUME_ANY_SEQUENCE
+            :: STATE(word[mseg]) == SEALED -> word[mseg] = MADE(mq, me, OPEN); mheld = true
+#else
+            :: word[mseg] == MADE(mq, 0, SEALED) -> word[mseg] = MADE(mq, me, OPEN); mheld = true
+#endif
+            :: else -> mseg = NONE; mfill = 0; mq = 0
+            fi
+        }
+    :: else
+    fi;
+    if
+    :: mseg != NONE && mheld && mfill < PLACES
+    :: else ->
+        if
+        :: mseg != NONE && mheld ->
+            atomic { MAY_DIE word[mseg] = MADE(mq, 0, SEALED); mheld = false }
+        :: else
+        fi;
+        atomic { /* any but the one that is being emptied */
+            MAY_DIE
+            mfill = 0;
+            if
+            :: mseg = 0
+            :: mseg = 1
+#if SEGS > 2
+            :: mseg = 2
+#endif
+            fi;
+            if
+            :: mseg != seg && mseg != open && STATE(word[mseg]) == SEALED ->
+                mq = SEQUENCE(word[mseg]);
+                word[mseg] = MADE(mq, me, RECLAIMING)
+            :: else -> mseg = NONE; mq = 0
+            fi
+        }
+        if
+        :: mseg == NONE
+        :: else ->
+            atomic { MAY_DIE mq++; word[mseg] = MADE(mq, me, OPEN); mheld = true }
+            atomic { MAY_DIE fill[mseg] = 0 }
+        fi
+    fi
+}
+
+/* promote() of page_there, to which slot n leads by the word `now`. */
+inline promote()
+{
+    reserve_main();
+    if
+    :: mseg == NONE -> forget(n, now)
+    :: else ->
+        atomic { MAY_DIE mem[2 * (mseg * PLACES + mfill)] = page_there }
+#ifndef M_MOVED_EARLY
+        atomic { MAY_DIE mem[2 * (mseg * PLACES + mfill) + 1] = page_there }
+#endif
+        atomic { MAY_DIE fill[mseg] = mfill + 1 }
+        atomic {
+            MAY_DIE
+            if
+#ifdef M_PROMOTE_IS_A_STORE
+            :: true -> slot[n] = SLOT(mq, mseg * PLACES + mfill)
+#else
+            :: (slot[n] | 1) == (now | 1) -> slot[n] = SLOT(mq, mseg * PLACES + mfill)
+            :: else
+#endif
+            fi
+        }
+#ifdef M_MOVED_EARLY
+        atomic { MAY_DIE mem[2 * (mseg * PLACES + mfill) + 1] = page_there }
+#endif
+        mfill++
+    fi
+}
+#endif
+
 /* empty_segment() of `seg`, which is claimed, so that its `count` pages and `q` stand still. */
 inline judge_all()
 {
@@ -157,16 +258,31 @@ inline judge_all()
             atomic {
                 page_there = mem[2 * PLACE(w)];
                 if
+#ifdef PROMOTE
+                :: (now & 1) && VALID(page_there) -> stays = true
+#else
                 :: (now & 1) && kept == 0 && VALID(page_there) ->
                     kept = page_there; kept_slot = n; kept_word = now; stays = true
+#endif
                 :: else -> stays = false
                 fi;
+#ifndef PROMOTE
                 page_there = 0
+#endif
             }
             if
+#ifdef PROMOTE
+            :: stays -> promote()
+#else
             :: stays
+#endif
+#ifdef GHOSTS
+            :: else -> forget(n, now)
+#else
             :: else -> clear(n, now)
-            fi
+#endif
+            fi;
+            page_there = 0
         fi;
         off++
     od;
@@ -175,7 +291,6 @@ inline judge_all()
 
 inline open_and_resettle()
 {
-    atomic { MAY_DIE fill[seg] = 0 }
     atomic { /* W4, W0 */
         MAY_DIE
 #ifdef M_SEQUENCE_STAYS
@@ -184,8 +299,11 @@ inline open_and_resettle()
         word[seg] = MADE(SEQUENCE(word[seg]) + 1, me, OPEN);
 #endif
         open = seg;
+        open_q = SEQUENCE(word[seg]);
+        held = true;
         open_fill = (kept != 0 -> 1 : 0)
     }
+    atomic { MAY_DIE fill[seg] = 0 }
     if
     :: kept == 0
     :: else ->
@@ -213,6 +331,23 @@ inline open_and_resettle()
 inline reserve()
 {
     if
+    :: open != NONE && !held ->
+        atomic { /* ring_resume() */
+            MAY_DIE
+            if
+#ifdef M_RESUME_ANY_SEQUENCE
+            :: open_fill < PLACES && STATE(word[open]) == SEALED ->
+#else
+            :: open_fill < PLACES && word[open] == MADE(open_q, 0, SEALED) ->
+#endif
+                word[open] = MADE(open_q, me, OPEN);
+                held = true
+            :: else -> open = NONE; open_fill = 0; open_q = 0
+            fi
+        }
+    :: else
+    fi;
+    if
     :: open != NONE && open_fill < PLACES
     :: else ->
         if
@@ -222,6 +357,8 @@ inline reserve()
                 MAY_DIE
                 word[open] = MADE(SEQUENCE(word[open]), 0, SEALED);
                 open = NONE;
+                open_q = 0;
+                held = false;
                 open_fill = 0
             }
         fi;
@@ -300,7 +437,11 @@ inline publish()
         atomic { /* W2 */
             MAY_DIE
             if
-            :: slot[best_n] == now -> slot[best_n] = w_new; published = published | BIT(page); ok = true
+            :: slot[best_n] == now ->
+#ifdef M_GHOST_IS_ENOUGH
+                was_ghost = (now == GHOST);
+#endif
+                slot[best_n] = w_new; published = published | BIT(page); ok = true
             :: else -> ok = false
             fi;
             n = 0; w = 0; now = 0; i = 0; rank = 0; best = 0
@@ -312,6 +453,9 @@ inline publish()
     od;
     if
     :: !ok
+#ifdef M_GHOST_IS_ENOUGH
+    :: ok && was_ghost
+#endif
     :: else ->
 #ifndef M_OTHERS_STAY
         /* W4: what else of the key is there? */
@@ -358,7 +502,15 @@ proctype writer(byte me; byte first; byte second; byte third)
     byte page, open = NONE, open_fill, seg, off, n, i, w, w_new, now, kept, kept_slot, kept_word;
     byte tries, rank, best, best_n, before;
     byte q, count, page_there;
-    bool ok, stays, yields;
+    byte open_q;
+    bool ok, stays, yields, held;
+#ifdef PROMOTE
+    byte mseg = NONE, mfill, mq;
+    bool mheld;
+#endif
+#ifdef M_GHOST_IS_ENOUGH
+    bool was_ghost;
+#endif
 
     page = first;
     do
@@ -396,6 +548,19 @@ proctype writer(byte me; byte first; byte second; byte third)
 #endif
             off = 0
         fi;
+#ifdef PROMOTE
+        if
+        :: mseg != NONE && mheld ->
+            atomic { MAY_DIE word[mseg] = MADE(mq, 0, SEALED); mheld = false }
+        :: else
+        fi;
+#endif
+#ifdef RESUME
+        if
+        :: open == NONE
+        :: else -> atomic { MAY_DIE word[open] = MADE(open_q, 0, SEALED); held = false }
+        fi;
+#endif
         atomic {
             if /* no page twice */
             :: page == first -> page = second
@@ -405,7 +570,7 @@ proctype writer(byte me; byte first; byte second; byte third)
         }
     od;
     if
-    :: open == NONE
+    :: open == NONE || !held
     :: else -> atomic { MAY_DIE word[open] = MADE(SEQUENCE(word[open]), 0, SEALED) } /* cold_close() */
     fi;
     ended = ended | me;
@@ -594,7 +759,12 @@ init
 
     d_step {
         word[0] = MADE(1, 0, SEALED);
-#ifdef FREE_SLOT
+#ifdef GHOST_START
+        for (n : 0 .. SLOTS - 1) {
+            slot[n] = GHOST
+        }
+        published = 0;
+#elif defined(FREE_SLOT)
         /* One page of key 1, untouched, whose slot will be free when its segment is reclaimed. */
         fill[0] = 1;
         mem[0] = 1;
