@@ -27,6 +27,29 @@ static const struct config_option static_fields[] = {
           "the file that answers for a folder; empty: none; auto: index.html, but not below /"),
 };
 
+/* `listen` may be left out: where the protocol's own server listens by default. */
+static const struct config_option gateway_fields[] = {
+    {"protocol", CONFIG_CHOICE, "inertia", 0, 0, "inertia|hypernova", false, NULL,
+     offsetof(struct config_gateway, protocol), "what the adapter speaks: inertia or hypernova"},
+    FIELD("listen", ADDRESS, "off", 0, 0, config_gateway, listen, "where it calls"),
+};
+
+static const char *settle_gateway(void *item, const char **ret_wanted)
+{
+    struct config_gateway *gateway = item;
+    char *listen;
+
+    (void)ret_wanted;
+    if (gateway->listen[0] != '\0')
+        return NULL;
+    listen = strdup(gateway->protocol == GATEWAY_INERTIA ? "127.0.0.1:13714" : "127.0.0.1:3030");
+    if (!listen)
+        return NULL; /* listening on "" is then what fails */
+    free(gateway->listen);
+    gateway->listen = listen;
+    return NULL;
+}
+
 struct record {
     const char *key;
     const struct config_option *field;
@@ -64,6 +87,8 @@ static const char *settle_static(void *item, const char **ret_wanted)
 static const struct record records[] = {
     {"static", static_fields, array_len(static_fields), 2, sizeof(struct config_static),
      settle_static},
+    {"gateway", gateway_fields, array_len(gateway_fields), 1, sizeof(struct config_gateway),
+     settle_gateway},
 };
 
 static const struct record *record_of(const struct config_option *option)

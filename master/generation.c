@@ -185,10 +185,23 @@ static int open_admin(struct generation *g, const char *http_path, char *problem
     return error;
 }
 
+static int open_gateways(struct generation *g, char *problem, size_t cap)
+{
+    const struct config_gateway_list *gateways = &g->config->gateways;
+    int error = 0;
+
+    for (size_t i = 0; i < gateways->count && !error; i++)
+        error = add_listener(g, gateways->item[i].listen,
+                             gateways->item[i].protocol == GATEWAY_INERTIA ? LISTENER_INERTIA
+                                                                           : LISTENER_HYPERNOVA,
+                             problem, cap);
+    return error;
+}
+
 static int open_listeners(struct generation *g, const char *http_path, char *problem, size_t cap)
 {
     int first;
-    size_t most = g->config->listen.count + notify_sockets(&first) + 2;
+    size_t most = g->config->listen.count + notify_sockets(&first) + 2 + g->config->gateways.count;
     int error;
 
     g->listener = calloc(most, sizeof g->listener[0]);
@@ -196,7 +209,9 @@ static int open_listeners(struct generation *g, const char *http_path, char *pro
     if (!g->listener || !g->heritage_listener)
         return -ENOMEM;
     error = open_pages(g, problem, cap);
-    return error ? error : open_admin(g, http_path, problem, cap);
+    if (!error)
+        error = open_admin(g, http_path, problem, cap);
+    return error ? error : open_gateways(g, problem, cap);
 }
 
 static int make_bells(struct generation *g)

@@ -73,6 +73,11 @@ static void take_log(const struct master *m, const struct config *config)
         log_set_level((enum log_level)config->log.level);
 }
 
+static const char *const listener_names[] = {[LISTENER_PAGES] = "pages",
+                                             [LISTENER_ADMIN] = "admin",
+                                             [LISTENER_INERTIA] = "inertia",
+                                             [LISTENER_HYPERNOVA] = "hypernova"};
+
 void reload_on_serving(void *arg, struct generation *generation, uint32_t load_ms, uint32_t warm_ms)
 {
     struct master *m = arg;
@@ -102,7 +107,7 @@ void reload_on_serving(void *arg, struct generation *generation, uint32_t load_m
              log_uint("warm_ms", warm_ms));
     for (size_t i = 0; first && i < h->listener_count; i++)
         log_info("listening", log_str("address", h->listener[i].text),
-                 log_str("for", h->listener[i].kind == LISTENER_ADMIN ? "admin" : "pages"));
+                 log_str("for", listener_names[h->listener[i].kind]));
     (void)snprintf(text, sizeof text, "generation %u serves: %.200s, %u workers", h->generation,
                    h->bundle_name, h->worker_count);
     if (!first) {

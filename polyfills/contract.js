@@ -14,6 +14,7 @@
     let env = {};
     native.setEnv = (value) => {
         env = value;
+        native.fillEnvironment(value);
     };
     native.getEnv = () => env;
 
@@ -113,6 +114,46 @@
         return response;
     });
 
+    // ---- gateways ----
+
+    const INERTIA = 1;
+    const HYPERNOVA = 2;
+    const nothing = () => ({ status: 404, headers: { 'content-type': 'text/plain' }, cache: { ttl: 0 },
+        body: 'This bundle answers through its gateway alone.\n' });
+
+    // What a page function gives Inertia or Hypernova: its own shape, or a string.
+    const plainResult = async (result) => result instanceof Response
+        ? { status: result.status, body: await result.text() } : result;
+
+    // (serial, url, data, protocol) -> what the gateway answers. fn: the bundle's page function, or null.
+    function gateways(space, fn) {
+        const asPage = (serial, page) => {
+            if (fn === null)
+                throw refusal('the bundle has neither called createServer nor exports a function for pages');
+            return fn.length === 1 ? fn(page) : fn(String(page?.url ?? '/'), page, request(serial));
+        };
+        const own = () => isFunction(space?.getComponent) ? space.getComponent
+            : isFunction(globalThis.getComponent) ? globalThis.getComponent
+                : (wanted) => (space?.components ?? space?.default?.components ?? globalThis.components)?.[wanted] ??
+                    (isFunction(space?.[wanted]) ? space[wanted] : undefined);
+        const component = (serial) => async (name, context) => {
+            const found = await own()(name, context);
+            if (isFunction(found) || fn === null || isFunction(space?.getComponent ?? globalThis.getComponent))
+                return found;
+            return async (props) => {
+                const result = await plainResult(await fn('/' + name, props, request(serial)));
+                if (typeof result === 'string')
+                    return result;
+                context.statusCode = result?.status ?? 200;
+                if (context.statusCode === 404)
+                    throw refusal('Component "' + name + '" not registered');
+                return result?.body ?? result?.html;
+            };
+        };
+        return (serial, url, data, protocol) =>
+            settle(native.gateway(protocol, data, async (page) => plainResult(await asPage(serial, page)), component(serial)));
+    }
+
     // ---- looking for it ----
 
     // The value at a dotted name under root, and what it is a method of; null: nothing there.
@@ -139,7 +180,11 @@
     }
 
     const takes = (fn) => fn.length >= 3; // (url, data, request)
-    const page = (at, text) => [pages(at.value, at.self === globalThis ? undefined : at.self), text, false, takes(at.value)];
+    const page = (at, text) => {
+        const self = at.self === globalThis ? undefined : at.self;
+        const bare = self === undefined ? at.value : at.value.bind(self);
+        return [pages(at.value, self), text, false, takes(at.value), bare];
+    };
     const handler = (fn, self, text) => [fetches(fn, self), text, true, true];
 
     function inGlobals(name) {
@@ -210,13 +255,27 @@
             ' = (url, data, request) => html (another name: bundle.function), or a fetch handler';
     }
 
-    // (bundle.function, the module's namespace or undefined) -> [call, text, is fetch, takes a Request]
-    native.find = (name, space) => {
+    function throughGateway(space, bits) {
+        if ((bits & INERTIA) !== 0 && native.hasServer())
+            return [nothing, 'calls createServer(page => ...)', false, false];
+        if ((bits & HYPERNOVA) !== 0 && (isFunction(space?.getComponent ?? globalThis.getComponent) ||
+            isObject(space?.components ?? space?.default?.components ?? globalThis.components)))
+            return [nothing, 'has components by name', false, false];
+        if (native.hasServer())
+            throw refusal('it calls createServer(page => ...), as a server bundle of Inertia does; wanted besides: ' +
+                'gateway: [{protocol: inertia, listen: 127.0.0.1:13714}] in the config');
+        return null;
+    }
+
+    // (bundle.function, the module's namespace or undefined, bits of the gateways) ->
+    // [call, text, is fetch, takes a Request, call of the gateways]
+    native.find = (name, space, bits) => {
         native.setWanted(name);
-        const found = (space === undefined ? null : inExports(space, name)) ?? inGlobals(name);
+        const found = (space === undefined ? null : inExports(space, name)) ?? inGlobals(name) ??
+            throughGateway(space, bits);
         if (found === null)
             throw refusal(missing(name, space));
         const kind = space === undefined ? 'a script that ' : 'an ES module that ';
-        return [found[0], kind + found[1], found[2], found[3]];
+        return [found[0], kind + found[1], found[2], found[3], gateways(space, found[4] ?? null)];
     };
 }

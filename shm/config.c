@@ -74,6 +74,9 @@ void config_free(struct config *config)
         free(config->statics.item[i].index);
     }
     free(config->statics.item);
+    for (size_t i = 0; i < config->gateways.count; i++)
+        free(config->gateways.item[i].listen);
+    free(config->gateways.item);
     free(config->env);
     policy_done(&config->policy);
     for (size_t i = 0; i < config->routes.count; i++) {

@@ -45,6 +45,19 @@ struct config_records {
     size_t count;
 };
 
+enum config_gateway_protocol { GATEWAY_INERTIA, GATEWAY_HYPERNOVA };
+
+/* A listener that speaks what other languages' adapters speak. */
+struct config_gateway {
+    enum config_gateway_protocol protocol;
+    char *listen;
+};
+
+struct config_gateway_list {
+    struct config_gateway *item;
+    size_t count;
+};
+
 /* Files of a folder, served below a path. */
 struct config_static {
     char *prefix; /* begins and ends with / */
@@ -168,6 +181,7 @@ struct config {
         bool server_timing;
     } http;
     struct config_static_list statics;
+    struct config_gateway_list gateways;
     char *env;                   /* JSON object */
     struct config_policy policy; /* the global values of what routes may override */
     struct config_route_list routes;

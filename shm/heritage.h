@@ -12,7 +12,7 @@
 
 struct region;
 
-enum listener_kind { LISTENER_PAGES, LISTENER_ADMIN };
+enum listener_kind { LISTENER_PAGES, LISTENER_ADMIN, LISTENER_INERTIA, LISTENER_HYPERNOVA };
 
 struct heritage_listener {
     int fd; /* listening, non-blocking; the master's, never closed by it while it runs */

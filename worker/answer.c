@@ -3,6 +3,7 @@
 #include "shm/stats.h"
 #include "worker/conn.h"
 #include "worker/flight.h"
+#include "worker/gateway.h"
 #include "worker/http_state.h"
 #include "worker/request_json.h"
 #include "worker/worker.h"
@@ -55,7 +56,9 @@ static void reply_error(struct conn *c, const struct http_parse *head, uint16_t 
 void answer_gather_failure(struct conn *c, const struct http_parse *head, uint16_t status,
                            const char *id, const struct js_error *error)
 {
-    if (c->admin)
+    if (c->kind == LISTENER_INERTIA || c->kind == LISTENER_HYPERNOVA)
+        gateway_failure(c, head, status, id, error);
+    else if (c->admin)
         request_reply_problem(c, head, status, id, error);
     else
         reply_error(c, head, status, id);

@@ -134,6 +134,16 @@ static struct js_file *list_files(const struct heritage *h)
     return file;
 }
 
+static unsigned gateways_of(const struct config *config)
+{
+    unsigned bits = 0;
+
+    for (size_t i = 0; i < config->gateways.count; i++)
+        bits |= config->gateways.item[i].protocol == GATEWAY_INERTIA ? JS_CALL_INERTIA
+                                                                     : JS_CALL_HYPERNOVA;
+    return bits;
+}
+
 static int load_within_limit(struct js *js, const struct heritage *h, struct js_error **ret_error)
 {
     uint64_t until_ns = mono_ns() + BUNDLE_LOAD_MS_MAX * UINT64_C(1000000);
@@ -151,6 +161,7 @@ static int load_within_limit(struct js *js, const struct heritage *h, struct js_
         .read_file = read_file,
         .env = env,
         .env_bytes = strlen(env),
+        .gateways = gateways_of(h->config),
         .until_ns = until_ns,
     };
     struct watchdog *watchdog = NULL;

@@ -9,6 +9,7 @@
 #include "worker/admin.h"
 #include "worker/conn_out.h"
 #include "worker/flight.h"
+#include "worker/gateway.h"
 #include "worker/http_state.h"
 
 #include <arpa/inet.h>
@@ -72,7 +73,8 @@ int conn_new(struct http *http, int fd, enum listener_kind kind, const struct so
     }
     c->http = http;
     c->fd = fd;
-    c->admin = kind == LISTENER_ADMIN;
+    c->kind = kind;
+    c->admin = kind != LISTENER_PAGES;
     c->fresh = true;
     note_peer(c, peer);
     TAILQ_INSERT_TAIL(&http->conns, c, link);
@@ -159,8 +161,10 @@ static void refuse(struct conn *c, uint16_t status, const char *reason)
 static void handle(struct conn *c, const struct http_parse *head, struct span body)
 {
     c->request_ns = c->http->wake_ns;
-    if (unlikely(c->admin))
+    if (unlikely(c->kind == LISTENER_ADMIN))
         admin_request(c, head, body);
+    else if (unlikely(c->admin))
+        gateway_request(c, head, body);
     else
         request_page(c, head, body);
 }

@@ -38,7 +38,8 @@ struct conn {
     uint64_t request_ns; /* mono: when the callback that took the request up began */
     int fd;
     short watching; /* EV_READ, EV_WRITE or 0 */
-    bool admin;
+    enum listener_kind kind;
+    bool admin;   /* not for pages: of the admin listener or a gateway */
     bool fresh;   /* nothing received yet */
     bool closing; /* no more requests; close when all is sent */
     bool careful; /* the client may still be sending: linger, so that it can read the answer */

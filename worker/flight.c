@@ -252,6 +252,7 @@ struct flight *flight_new(struct requests *all, const struct flight_plan *plan, 
     f->job.request.data = f->data;
     f->job.request.data_bytes = plan->data.bytes;
     f->job.request.body = cookies + cookie_bytes;
+    f->job.request.call = plan->call;
     f->job.request.body_bytes = plan->body.bytes;
     memcpy(cookies + cookie_bytes, plan->body.data ? plan->body.data : "", plan->body.bytes);
     f->job.timeout_ms = plan->policy->timeout_ms;

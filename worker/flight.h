@@ -100,6 +100,7 @@ struct flight_plan {
     const struct config_policy *policy;
     struct key key;
     struct span data;
+    enum js_call call;
     struct span body; /* of the HTTP request */
     bool was_stale;
     bool refresh;

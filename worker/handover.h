@@ -9,6 +9,7 @@
 #define SSRD_WORKER_HANDOVER_H
 
 #include "shm/base.h"
+#include "shm/heritage.h"
 
 struct handover;
 struct http;
@@ -22,7 +23,7 @@ struct handover_head {
     uint32_t magic;
     uint32_t count; /* connections, 1 to HANDOVER_FDS; 1 if there are bytes */
     uint32_t bytes;
-    uint8_t is_admin[HANDOVER_FDS];
+    uint8_t kind[HANDOVER_FDS]; /* enum listener_kind */
 };
 
 /* Is this a message with so many descriptors? Another worker wrote it, which may be ill: nothing

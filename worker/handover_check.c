@@ -15,6 +15,9 @@ bool handover_check(const void *data, size_t bytes, size_t fds, struct handover_
         ret_head->bytes != bytes - sizeof *ret_head || ret_head->bytes > HANDOVER_BYTES ||
         (ret_head->bytes > 0 && ret_head->count != 1))
         return false;
+    for (uint32_t i = 0; i < ret_head->count; i++)
+        if (ret_head->kind[i] > LISTENER_HYPERNOVA)
+            return false;
     *ret_requests = (const char *)data + sizeof *ret_head;
     return true;
 }

@@ -94,6 +94,13 @@ struct js_file {
     size_t bytes;
 };
 
+/* What a render is for. */
+enum js_call {
+    JS_CALL_PAGE = 0,
+    JS_CALL_INERTIA = 1,  /* data: Inertia's page object; gives JSON {head, body} */
+    JS_CALL_HYPERNOVA = 2 /* data: a batch; gives JSON {success, error, results} */
+};
+
 struct js_bundle {
     const char *name;   /* its path, for stack traces, and what its imports are relative to */
     const char *source; /* UTF-8 */
@@ -114,6 +121,7 @@ struct js_bundle {
      * page's, behind it. NULL: none. Kept. */
     const char *template_part[3];
     size_t template_part_bytes[3];
+    unsigned gateways; /* bits of enum js_call: what js_request.call may be, besides JS_CALL_PAGE */
     uint64_t until_ns; /* mono: top-level await and its timers end by then; 0: never */
 };
 
@@ -159,6 +167,7 @@ struct js_request {
     size_t header_count;
     const char *id; /* request id, for console lines */
     size_t id_bytes;
+    enum js_call call;
     const char *body; /* of the HTTP request */
     size_t body_bytes;
 };

@@ -205,6 +205,7 @@ static void drop_handles(js *js)
     js->native.Reset();
     js->describe.Reset();
     js->call.Reset();
+    js->gateway.Reset();
     js_modules_close(js);
     js->context.Reset();
     js->random.reset();

@@ -217,27 +217,31 @@ static bool run_module(Loading *loading, Entry &entry, v8::Local<v8::Module> mod
 
 static void keep_contract(js *js, v8::Local<v8::Context> context, v8::Local<v8::Array> found)
 {
-    v8::Local<v8::Value> field[4];
+    v8::Local<v8::Value> field[5];
 
-    for (uint32_t i = 0; i < 4; i++)
+    for (uint32_t i = 0; i < 5; i++)
         if (!found->Get(context, i).ToLocal(&field[i]))
             return;
     js->call.Reset(js->isolate, field[0].As<v8::Function>());
+    if (field[4]->IsFunction())
+        js->gateway.Reset(js->isolate, field[4].As<v8::Function>());
     js->contract_text = js_std_string(js->isolate, field[1]);
     js->contract = {js->contract_text.c_str(), field[2]->IsTrue(), field[3]->IsTrue()};
 }
 
-/* native.find(name, namespace) -> [(serial, url, data) => result, text, is fetch, takes Request],
- * or throws what is wrong. */
-static bool find(js *js, Entry &entry, const char *function, v8::Local<v8::Value> name_space)
+/* native.find(name, namespace, gateways) -> [(serial, url, data) => result, text, is fetch, takes
+ * Request, call of the gateways], or throws what is wrong. */
+static bool find(js *js, Entry &entry, const js_bundle *bundle, v8::Local<v8::Value> name_space)
 {
     v8::Isolate *isolate = js->isolate;
-    v8::Local<v8::Value> arguments[] = {js_string(isolate, function, strlen(function)), name_space};
+    v8::Local<v8::Value> arguments[] = {
+        js_string(isolate, bundle->function, strlen(bundle->function)), name_space,
+        v8::Number::New(isolate, bundle->gateways)};
     v8::Local<v8::Function> finder;
     v8::Local<v8::Value> found, call;
 
     if (!get_function(js, entry, "find", &finder) ||
-        !finder->Call(entry.context, v8::Undefined(isolate), 2, arguments).ToLocal(&found) ||
+        !finder->Call(entry.context, v8::Undefined(isolate), 3, arguments).ToLocal(&found) ||
         !found->IsArray() || !found.As<v8::Array>()->Get(entry.context, 0).ToLocal(&call) ||
         !call->IsFunction())
         return false;
@@ -275,6 +279,16 @@ static bool set_template(js *js, Entry &entry, const js_bundle *bundle)
            setter->Call(entry.context, v8::Undefined(js->isolate), 3, part).ToLocal(&ignored);
 }
 
+/* The global that bundles of Inertia may call in place of the one of its package. */
+static bool offer_create_server(js *js, Entry &entry)
+{
+    v8::Local<v8::Function> offer;
+    v8::Local<v8::Value> ignored;
+
+    return get_function(js, entry, "offerCreateServer", &offer) &&
+           offer->Call(entry.context, v8::Undefined(js->isolate), 0, nullptr).ToLocal(&ignored);
+}
+
 static bool load(Loading *loading, Entry &entry)
 {
     js *js = loading->owner;
@@ -284,6 +298,8 @@ static bool load(Loading *loading, Entry &entry)
     v8::Local<v8::Module> module;
 
     js_modules_open(js, bundle);
+    if (bundle->gateways & JS_CALL_INERTIA && !offer_create_server(js, entry))
+        return false;
     if (!set_env(js, entry, bundle) || !set_template(js, entry, bundle) ||
         !compile(js, entry, bundle, &script, &module))
         return false;
@@ -296,7 +312,7 @@ static bool load(Loading *loading, Entry &entry)
             return false;
         settle(js);
     }
-    return !js_stopped(js) && find(js, entry, bundle->function, name_space);
+    return !js_stopped(js) && find(js, entry, bundle, name_space);
 }
 
 static int stopped_error(js *js, js_outcome left, js_error **ret_error)

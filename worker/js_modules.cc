@@ -128,7 +128,7 @@ static bool find_builtin(js *js, v8::Local<v8::Context> context, const std::stri
         throw_error(isolate, "\"" + specifier + "\" gave no exports");
         return false;
     }
-    ret->name = starts_with(specifier, "node:") ? specifier : "node:" + specifier;
+    ret->name = specifier; /* "fs" and "node:fs" are two modules with the same exports */
     ret->exports = exports.As<v8::Object>();
     return true;
 }
@@ -220,18 +220,65 @@ static v8::MaybeLocal<v8::Value> settled(v8::Local<v8::Context> context)
     return resolver->GetPromise();
 }
 
-/* The exports of a built-in module, by name and whole as `default`. */
-static v8::MaybeLocal<v8::Value> fill_builtin(v8::Local<v8::Context> context,
-                                              v8::Local<v8::Module> module)
+/*
+ * A module that is no source text: its exports, by name, are held from the moment it is made, because
+ * V8 ends the process when the steps of its evaluation fail without an exception of their own.
+ */
+static v8::MaybeLocal<v8::Value> fill(v8::Local<v8::Context> context, v8::Local<v8::Module> module)
 {
     v8::Isolate *isolate = v8::Isolate::GetCurrent();
     js *js = js_of(isolate);
     const std::string *name = name_of(js->modules, isolate, module);
+    v8::Local<v8::Object> held = v8::Object::New(isolate);
     v8::Local<v8::Array> keys;
-    Target target;
 
-    if (!name || !find_builtin(js, context, *name, "", &target) ||
-        !target.exports->GetOwnPropertyNames(context).ToLocal(&keys))
+    if (name)
+        held = js->modules.exports[*name].Get(isolate);
+    if (held->GetOwnPropertyNames(context).ToLocal(&keys)) {
+        for (uint32_t i = 0; i < keys->Length(); i++) {
+            v8::Local<v8::Value> key, value;
+
+            if (keys->Get(context, i).ToLocal(&key) && held->Get(context, key).ToLocal(&value))
+                (void)module->SetSyntheticModuleExport(isolate, key.As<v8::String>(), value)
+                    .FromMaybe(false);
+        }
+    }
+    return settled(context);
+}
+
+static v8::MaybeLocal<v8::Module> make_synthetic(js *js, v8::Local<v8::Context> context,
+                                                 const std::string &name,
+                                                 v8::Local<v8::Object> exports)
+{
+    v8::Isolate *isolate = js->isolate;
+    std::vector<v8::Local<v8::String>> names;
+    v8::Local<v8::Array> keys;
+
+    if (!exports->GetOwnPropertyNames(context).ToLocal(&keys))
+        return {};
+    for (uint32_t i = 0; i < keys->Length(); i++) {
+        v8::Local<v8::Value> key;
+
+        if (keys->Get(context, i).ToLocal(&key))
+            names.push_back(key.As<v8::String>());
+    }
+    v8::Local<v8::Module> module =
+        js_v8_synthetic(isolate, js_string(isolate, name.data(), name.size()), names, fill);
+    js->modules.exports[name].Reset(isolate, exports);
+    keep(js, name, module);
+    return module;
+}
+
+/* The properties of what a built-in module gives, by name and whole as `default`; getters run now. */
+static v8::MaybeLocal<v8::Module> make_builtin(js *js, v8::Local<v8::Context> context,
+                                               const Target &target)
+{
+    v8::Isolate *isolate = js->isolate;
+    v8::Local<v8::Object> held = v8::Object::New(isolate);
+    v8::Local<v8::Value> whole = target.exports;
+    v8::Local<v8::Array> keys;
+
+    if (!target.exports->GetOwnPropertyNames(context).ToLocal(&keys))
         return {};
     for (uint32_t i = 0; i < keys->Length(); i++) {
         v8::Local<v8::Value> key, value;
@@ -239,51 +286,28 @@ static v8::MaybeLocal<v8::Value> fill_builtin(v8::Local<v8::Context> context,
         if (!keys->Get(context, i).ToLocal(&key) ||
             !target.exports->Get(context, key).ToLocal(&value))
             return {};
-        if (key->IsString() && !key->StrictEquals(js_name(isolate, "default")) &&
-            module->SetSyntheticModuleExport(isolate, key.As<v8::String>(), value).IsNothing())
+        if (!key->IsString())
+            continue;
+        if (key->StrictEquals(js_name(isolate, "default")))
+            whole = value;
+        else if (!held->CreateDataProperty(context, key.As<v8::String>(), value).FromMaybe(false))
             return {};
     }
-    if (module->SetSyntheticModuleExport(isolate, js_name(isolate, "default"), target.exports)
-            .IsNothing())
+    if (!held->CreateDataProperty(context, js_name(isolate, "default"), whole).FromMaybe(false))
         return {};
-    return settled(context);
+    return make_synthetic(js, context, target.name, held);
 }
 
-static v8::MaybeLocal<v8::Module> make_builtin(js *js, v8::Local<v8::Context> context,
-                                               const Target &target)
+static v8::MaybeLocal<v8::Module> make_json(js *js, v8::Local<v8::Context> context,
+                                            const std::string &name, v8::Local<v8::String> text)
 {
-    v8::Isolate *isolate = js->isolate;
-    std::vector<v8::Local<v8::String>> names = {js_name(isolate, "default")};
-    v8::Local<v8::Array> keys;
-
-    if (!target.exports->GetOwnPropertyNames(context).ToLocal(&keys))
-        return {};
-    for (uint32_t i = 0; i < keys->Length(); i++) {
-        v8::Local<v8::Value> key;
-
-        if (keys->Get(context, i).ToLocal(&key) && key->IsString() && !key->StrictEquals(names[0]))
-            names.push_back(key.As<v8::String>());
-    }
-    v8::Local<v8::Module> module = js_v8_synthetic(
-        isolate, js_string(isolate, target.name.data(), target.name.size()), names, fill_builtin);
-    keep(js, target.name, module);
-    return module;
-}
-
-static v8::MaybeLocal<v8::Value> fill_json(v8::Local<v8::Context> context,
-                                           v8::Local<v8::Module> module)
-{
-    v8::Isolate *isolate = v8::Isolate::GetCurrent();
-    js *js = js_of(isolate);
-    const std::string *name = name_of(js->modules, isolate, module);
-    v8::Local<v8::String> text;
+    v8::Local<v8::Object> held = v8::Object::New(js->isolate);
     v8::Local<v8::Value> value;
 
-    if (!name || !read_text(js, *name, *name, *name, &text) ||
-        !v8::JSON::Parse(context, text).ToLocal(&value) ||
-        module->SetSyntheticModuleExport(isolate, js_name(isolate, "default"), value).IsNothing())
+    if (!v8::JSON::Parse(context, text).ToLocal(&value) ||
+        !held->CreateDataProperty(context, js_name(js->isolate, "default"), value).FromMaybe(false))
         return {};
-    return settled(context);
+    return make_synthetic(js, context, name, held);
 }
 
 static bool is_json(const std::string &name)
@@ -324,13 +348,8 @@ static v8::MaybeLocal<v8::Module> obtain(js *js, v8::Local<v8::Context> context,
         return make_builtin(js, context, target);
     if (!read_text(js, target.name, specifier, importer, &text))
         return {};
-    if (is_json(target.name)) {
-        v8::Local<v8::Module> json =
-            js_v8_synthetic(isolate, js_string(isolate, target.name.data(), target.name.size()),
-                            {js_name(isolate, "default")}, fill_json);
-        keep(js, target.name, json);
-        return json;
-    }
+    if (is_json(target.name))
+        return make_json(js, context, target.name, text);
     *ret_is_new = true;
     return compile(js, target.name, text);
 }
@@ -563,5 +582,6 @@ void js_modules_position(js *js, js_error *error)
 void js_modules_close(js *js)
 {
     js->modules.loaded.clear();
+    js->modules.exports.clear();
     js->modules.names.clear();
 }

@@ -70,6 +70,22 @@ static void report(Info &info)
     js_report(js, info[0], v8::Exception::CreateMessage(js->isolate, info[0]), "Uncaught");
 }
 
+/* (stack) -> the stack with places of the sources */
+static void locate(Info &info)
+{
+    v8::Isolate *isolate = info.GetIsolate();
+    std::string text = js_std_string(isolate, info[0]);
+    js_error *error = js_error_new("", 0);
+
+    free(error->stack);
+    error->stack = strdup(text.c_str());
+    if (!error->stack)
+        abort();
+    js_error_locate(js_of(isolate), error);
+    info.GetReturnValue().Set(js_string(isolate, error->stack, strlen(error->stack)));
+    js_error_free(error);
+}
+
 static void utf8_encode(Info &info)
 {
     v8::Isolate *isolate = info.GetIsolate();
@@ -283,6 +299,7 @@ void js_natives_install(js *js, v8::Local<v8::Object> native)
     static const js_native list[] = {
         {"log", log},
         {"report", report},
+        {"locate", locate},
         {"utf8Encode", utf8_encode},
         {"utf8EncodeInto", utf8_encode_into},
         {"utf8Decode", utf8_decode},

@@ -114,7 +114,10 @@ static v8::MaybeLocal<v8::Value> call(js *js, Entry &entry, js_error **ret_error
         return {};
     }
     v8::Local<v8::Value> arguments[] = {v8::Number::New(isolate, (double)js->render.serial),
-                                        js_string(isolate, request->url, request->url_bytes), data};
+                                        js_string(isolate, request->url, request->url_bytes), data,
+                                        v8::Number::New(isolate, request->call)};
+    if (request->call != JS_CALL_PAGE)
+        return js->gateway.Get(isolate)->Call(entry.context, v8::Undefined(isolate), 4, arguments);
     return js->call.Get(isolate)->Call(entry.context, v8::Undefined(isolate), 3, arguments);
 }
 

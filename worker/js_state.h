@@ -98,8 +98,9 @@ struct Page {
 
 /* The modules of the bundle: polyfills/node.js has those of no file. js_modules.cc */
 struct Modules {
-    std::map<std::string, v8::Global<v8::Module>> loaded; /* by name */
-    std::unordered_multimap<int, std::string> names;      /* by identity hash */
+    std::map<std::string, v8::Global<v8::Module>> loaded;  /* by name */
+    std::unordered_multimap<int, std::string> names;       /* by identity hash */
+    std::map<std::string, v8::Global<v8::Object>> exports; /* of those that are no source text */
     std::string entry, folder;
     const js_file *file = nullptr;
     size_t file_count = 0;
@@ -123,6 +124,7 @@ struct js {
     v8::Global<v8::Object> native;     /* what polyfills call, and leave for C++ */
     bool has_template;                 /* strings are not pages yet: describe() puts them into it */
     v8::Global<v8::Function> describe; /* result -> string or flat array: polyfills/page.js */
+    v8::Global<v8::Function> gateway;  /* (serial, url, data, js_call) -> result */
     v8::Global<v8::Function> call;     /* (serial, url, data) -> result; made by js_load() */
 
     /* Which entry runs; 0: none. js_terminate() reads it, its interrupt compares it. */

@@ -224,8 +224,10 @@ void request_render(struct conn *c, const struct http_parse *outer, const struct
                     const struct request_ask *ask)
 {
     struct requests *all = requests_of(c);
-    struct flight_plan plan = {
-        .kind = FLIGHT_BYPASS, .policy = policy_of(all, head), .data = ask->data};
+    struct flight_plan plan = {.kind = FLIGHT_BYPASS,
+                               .policy = policy_of(all, head),
+                               .data = ask->data,
+                               .call = ask->call};
 
     if (ask->with_cache && !key_is_bypass(plan.policy, head) &&
         key_build(&plan.policy->key, head, ask->data, all->key_text, sizeof all->key_text,

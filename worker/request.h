@@ -8,6 +8,7 @@
 
 #include "shm/base.h"
 #include "worker/http_parse.h"
+#include "worker/js.h"
 
 struct conn;
 struct http;
@@ -23,11 +24,12 @@ void requests_free(struct requests *requests);
  * body: borrowed. */
 void request_page(struct conn *conn, const struct http_parse *head, struct span body);
 
-/* POST /render of the admin listener. */
+/* POST /render of the admin listener, and calls of gateways. */
 struct request_ask {
     struct span data; /* JSON */
     bool with_cache;  /* false: past the cache */
-    bool as_json;     /* answer {"status", "headers", "html"} */
+    enum js_call call;
+    bool as_json; /* answer {"status", "headers", "html"} */
 };
 /* head: of the request to be rendered; outer: of the request to be answered; both borrowed. */
 void request_render(struct conn *conn, const struct http_parse *outer,

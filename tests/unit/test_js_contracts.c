@@ -11,6 +11,7 @@
 static const struct js_file files[] = {
     {"bundle/a.js", "export const a = 'A'; export {b} from './deep/b.js'", 51},
     {"bundle/bad.js", "export const x = = 1", 20},
+    {"bundle/bad.json", "{", 1},
     {"bundle/cycle.js", "import {name} from './main.js'; export const said = () => name", 62},
     {"bundle/data.json", "{\"n\": [1, 2]}", 13},
     {"bundle/deep/b.js", "import {root} from '../root.js'; export const b = root + 'B'", 60},
@@ -187,6 +188,26 @@ static void modules_import_files_json_and_each_other(void **state)
            NULL, "A,1B,2,main,1,1");
 }
 
+static void builtin_modules_have_named_exports_and_a_default(void **state)
+{
+    struct bench *b = *state;
+
+    expect(b,
+           "import os, {cpus} from 'node:os'; import {createServer} from 'http';\n"
+           "import broken from './data.json' assert {type: 'json'};\n"
+           "export const renderPage = async () => [os.cpus === cpus, typeof createServer,\n"
+           "  require('os').cpus === cpus, (await import('os')).cpus === cpus,\n"
+           "  broken.n.length, process.env.API, process.env.NODE_ENV].join()",
+           NULL, "true,function,true,true,2,http://api,production");
+}
+
+static void json_that_is_none_rejects(void **state)
+{
+    expect(*state,
+           "export const renderPage = () => import('./bad.json').catch((e) => e.name + '!')", NULL,
+           "SyntaxError!");
+}
+
 static void import_meta_tells_where_the_file_is(void **state)
 {
     struct bench *b = *state;
@@ -319,6 +340,8 @@ int main(void)
         JS_TEST(scripts_listen_to_fetch),
         JS_TEST(a_listener_that_does_not_answer_is_an_error),
         JS_TEST(modules_import_files_json_and_each_other),
+        JS_TEST(builtin_modules_have_named_exports_and_a_default),
+        JS_TEST(json_that_is_none_rejects),
         JS_TEST(import_meta_tells_where_the_file_is),
         JS_TEST(top_level_await_is_waited_for),
         JS_TEST(a_top_level_await_that_nothing_settles_is_refused),
