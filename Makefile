@@ -2,6 +2,7 @@
 # The few commands people type. The build itself is Meson's: meson.build. All products go to build/.
 
 EXAMPLE := build/examples/react
+EXAMPLES := react hono
 NPM := npm --cache "$(CURDIR)/build/npm-cache" --no-audit --no-fund --no-update-notifier
 MESON_FLAGS ?=
 
@@ -24,11 +25,16 @@ configure: setup
 build: configure
 	@ninja -C build
 
-# The example is built beside its sources' copy, so that the tree stays clean.
-$(EXAMPLE)/dist/server.js: $(wildcard examples/react/* examples/react/src/*) | setup
-	@mkdir -p $(EXAMPLE)
-	@cp -R examples/react/. $(EXAMPLE)/
-	@cd $(EXAMPLE) && $(NPM) ci --ignore-scripts && $(NPM) run --silent build
+# An example is built beside its sources' copy, so that the tree stays clean.
+define build_example
+	@mkdir -p $(@D)/..
+	@cp -R examples/$(1)/. $(@D)/../
+	@cd $(@D)/.. && $(NPM) ci --ignore-scripts && $(NPM) run --silent build
+endef
+build/examples/react/dist/server.js: $(wildcard examples/react/* examples/react/src/*) | setup
+	$(call build_example,react)
+build/examples/hono/dist/server.js: $(wildcard examples/hono/* examples/hono/src/*) | setup
+	$(call build_example,hono)
 
 # Serves the React example on 127.0.0.1:8080 with defaults.
 run: build $(EXAMPLE)/dist/server.js
@@ -36,7 +42,7 @@ run: build $(EXAMPLE)/dist/server.js
 	@exec build/ssrd $(EXAMPLE)/dist/server.js
 
 # Every test; ends with "N passed, N failed".
-test: build $(EXAMPLE)/dist/server.js
+test: build $(EXAMPLES:%=build/examples/%/dist/server.js)
 	@tests/run build
 
 # The C tests once more, with the address and undefined behaviour sanitizers.
@@ -51,6 +57,6 @@ lint: setup
 
 # Keeps what was downloaded: build/deps, build/debs, build/npm-cache.
 clean:
-	rm -rf build-asan $(EXAMPLE)
+	rm -rf build-asan $(EXAMPLES:%=build/examples/%)
 	@[ ! -d build ] || find build -mindepth 1 -maxdepth 1 \
 	    ! -name deps ! -name debs ! -name npm-cache ! -name examples -exec rm -rf {} +
