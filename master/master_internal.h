@@ -48,6 +48,8 @@ struct master {
     bool verdict_ok;
     char *verdict; /* owned; the reload's outcome, to be told from the loop */
 
+    struct watch *watch; /* bundle.watch; NULL: not needed yet */
+
     uint32_t reloads_seen; /* of region_reloads_asked() */
     char socket_path[108]; /* control socket; "" none */
     char http_path[108];   /* admin HTTP beside it; "" none */

@@ -8,6 +8,7 @@
 #include "master/master_internal.h"
 #include "master/notify.h"
 #include "master/sources.h"
+#include "master/watch.h"
 #include "shm/log.h"
 #include "shm/region.h"
 #include "shm/stats.h"
@@ -210,10 +211,38 @@ static int launch(struct master *m, struct config *config, struct bundle *bundle
     return 0;
 }
 
+static void on_changed(void *arg)
+{
+    struct master *m = arg;
+
+    log_info("the bundle has changed");
+    master_reload(m, NULL, NULL);
+}
+
+/* bundle.watch: the files of the bundle read last, whatever becomes of its generation. */
+static void watch_bundle(struct master *m)
+{
+    bool wanted = generation_config(m->loading)->bundle.watch;
+    int error = 0;
+
+    if (!wanted && !m->watch)
+        return;
+    if (!m->watch)
+        error = watch_new(m->base, on_changed, m, &m->watch);
+    if (!error)
+        error = watch_files(m->watch, wanted ? generation_heritage(m->loading) : NULL);
+    if (error)
+        log_warn("the bundle is not watched", log_str("error", strerror(-error)));
+}
+
 int reload_first(struct master *m, struct config *config, struct bundle *bundle, char *problem,
                  size_t cap)
 {
-    return launch(m, config, bundle, problem, cap);
+    int error = launch(m, config, bundle, problem, cap);
+
+    if (!error)
+        watch_bundle(m);
+    return error;
 }
 
 static int read_and_launch(struct master *m, char *problem, size_t cap)
@@ -234,6 +263,8 @@ static int read_and_launch(struct master *m, char *problem, size_t cap)
     error = sources_read(config, &bundle, problem, cap);
     if (!error) {
         error = launch(m, config, &bundle, problem, cap);
+        if (!error)
+            watch_bundle(m);
         if (!error || error == -ECHILD)
             return error; /* taken */
     }
@@ -296,6 +327,7 @@ int reload_init(struct master *m)
 
 void reload_done(struct master *m)
 {
+    watch_free(m->watch);
     if (m->reload_later)
         event_free(m->reload_later);
     if (m->verdict_later)

@@ -2,6 +2,7 @@
 /* answer.c - what a request that waited is told, and what is counted (prototypes: flight.h). */
 #include "shm/stats.h"
 #include "worker/conn.h"
+#include "worker/failure_page.h"
 #include "worker/flight.h"
 #include "worker/gateway.h"
 #include "worker/http_state.h"
@@ -9,6 +10,7 @@
 #include "worker/worker.h"
 
 #include <stdio.h>
+#include <string.h>
 
 void answer_count(const struct conn *c, enum reply_origin origin)
 {
@@ -53,6 +55,23 @@ static void reply_error(struct conn *c, const struct http_parse *head, uint16_t 
     conn_reply_text(c, head, status, NULL, lines, body, (size_t)n);
 }
 
+/* Development: whoever looks at the page is who wrote it. */
+static void reply_failure_page(struct conn *c, const struct http_parse *head, uint16_t status,
+                               const char *id, const struct js_error *error)
+{
+    bool html = failure_page_wants_html(head);
+    autofree char *text = failure_page(error, status, id, html);
+    char lines[64];
+
+    if (!text) {
+        reply_error(c, head, status, id);
+        return;
+    }
+    (void)snprintf(lines, sizeof lines, "X-Request-Id: %s\r\n", id);
+    conn_reply_text(c, head, status, html ? "text/html; charset=utf-8" : NULL, lines, text,
+                    strlen(text));
+}
+
 void answer_gather_failure(struct conn *c, const struct http_parse *head, uint16_t status,
                            const char *id, const struct js_error *error)
 {
@@ -60,6 +79,8 @@ void answer_gather_failure(struct conn *c, const struct http_parse *head, uint16
         gateway_failure(c, head, status, id, error);
     else if (c->admin)
         request_reply_problem(c, head, status, id, error);
+    else if (error && c->http->config->bundle.watch)
+        reply_failure_page(c, head, status, id, error);
     else
         reply_error(c, head, status, id);
 }

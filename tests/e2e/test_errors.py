@@ -130,3 +130,31 @@ def test_a_broken_map_costs_the_places_alone(ssrd, tmp_path, map_text):
     server = ssrd(BUNDLE)
     assert server.get("/throws").status == 500
     assert server.wait_log(r"thrown here.*server\.js:2:")
+
+
+def test_watch_mode_shows_the_error_to_who_asks(ssrd, tmp_path):
+    (tmp_path / "server.js.map").write_text(json.dumps(source_map(BUNDLE.count("\n"), "app<1>.ts")))
+    server = ssrd(BUNDLE.replace("thrown here", "thrown <b>here</b>"), {"bundle": {"watch": True}})
+    number = line_of("/throws")
+    page = server.get("/throws", headers={"Accept": "text/html,application/xhtml+xml"})
+    assert (page.status, page["content-type"], page["cache-control"]) == (500, "text/html; charset=utf-8", "no-store")
+    assert "<h1>TypeError: thrown &lt;b&gt;here&lt;/b&gt;</h1>" in page.text
+    assert f"app&lt;1&gt;.ts:{number}:7</p>" in page.text
+    assert f"&gt;   {number} |       // source line {number}" in page.text
+    assert f"request {page['x-request-id']}" in page.text
+    text = server.get("/throws", headers={"Accept": "*/*"})
+    assert text["content-type"].startswith("text/plain")
+    assert "TypeError: thrown <b>here</b>\n" in text.text and f"app<1>.ts:{number}:7\n" in text.text
+
+
+def test_watch_mode_reloads_what_has_changed(ssrd, tmp_path):
+    (tmp_path / "part.js").write_text("export default 'one'")
+    server = ssrd("import part from './part.js'; export const renderPage = () => part", {"bundle": {"watch": True}})
+    assert server.get("/").text == "one"
+    (tmp_path / "part.js").write_text("export default 'two!'")
+    harness.until(lambda: server.get("/").text == "two!", "the changed file")
+    (tmp_path / "part.js").write_text("export default broken(")
+    server.wait_log(r"reload refused.*part\.js:1:")
+    assert server.get("/").text == "two!"
+    (tmp_path / "part.js").write_text("export default 'three'")
+    harness.until(lambda: server.get("/").text == "three", "the repaired file")
