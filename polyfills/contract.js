@@ -45,8 +45,11 @@
 
     // ---- the callers ----
 
-    const pages = (fn, self) => (serial, url, data) =>
-        run(serial, (made) => apply(fn, self, [url, data === undefined ? {} : data, made]));
+    // Every render passes here: without hooks it makes no closure, and without `this` no list.
+    const pages = (fn, self) => self === undefined
+        ? (serial, url, data) => hooks.length === 0 ? settle(fn(url, data === undefined ? {} : data, request(serial)))
+            : run(serial, (made) => fn(url, data === undefined ? {} : data, made))
+        : (serial, url, data) => run(serial, (made) => apply(fn, self, [url, data === undefined ? {} : data, made]));
 
     class ExecutionContext {
         #serial;
@@ -59,8 +62,8 @@
         passThroughOnException() { } // a stub: there is nothing behind us to pass to
     }
     native.tag(ExecutionContext, 'ExecutionContext');
-    // A rejection of what was given to waitUntil is told on the console; until C keeps such work open
-    // after the response, it ends with the render.
+    // A rejection of what was given to waitUntil is told on the console. Until C keeps such work open
+    // after the response, what of it waits for a timer by then ends with the render.
     native.waitUntil ??= (serial, promise) => {
         promise.then(undefined, native.report);
     };
