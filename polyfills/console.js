@@ -211,6 +211,7 @@
         },
         clear() { },
     };
+    Object.setPrototypeOf(console, {}); // section 1: a namespace, whose prototype is an empty object
     Object.defineProperty(console, Symbol.toStringTag, { value: 'console', configurable: true });
     native.define('console', console);
     native.inspect = inspect;

@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: MIT
-// Web Cryptography, section 10: getRandomValues and randomUUID, from getrandom(2). No subtle yet.
+// Web Cryptography, section 10: getRandomValues and randomUUID, from getrandom(2); subtle loads subtle.js.
 'use strict';
 {
     const { randomFill, randomUUID } = native;
     const QUOTA_BYTES = 65536;
     const integers = [Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array,
         Uint32Array, BigInt64Array, BigUint64Array];
+    const MAKE = Symbol('make');
     class Crypto {
+        #own = true;
+        constructor(key) {
+            if (key !== MAKE)
+                throw new TypeError('Illegal constructor');
+        }
+        get subtle() { return this.#own && native.load('subtle.js').subtle; }
         getRandomValues(array) {
             if (!integers.some((type) => array instanceof type))
                 throw new DOMException('getRandomValues needs an array of integers', 'TypeMismatchError');
@@ -18,5 +25,6 @@
         randomUUID() { return randomUUID(); }
     }
     native.tag(Crypto, 'Crypto');
-    native.define('crypto', new Crypto());
+    native.define('Crypto', Crypto);
+    native.define('crypto', new Crypto(MAKE));
 }

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
-// Encoding Standard, sections 7.2 to 7.4: UTF-8 only, the work is native. Other labels are refused.
+// Encoding Standard, sections 7.2 to 7.4: TextEncoder and TextDecoder. UTF-8 is native (worker/js_utf8.h); other
+// encodings load encodings.js when a label asks for one.
 'use strict';
 {
     const { utf8Encode, utf8EncodeInto, utf8Decode, utf8OpenTail } = native;
-    const labels = new Set(['utf-8', 'utf8', 'unicode-1-1-utf-8', 'unicode11utf8', 'unicode20utf8',
-        'x-unicode20utf8']);
+    const utf8 = new Set(['utf-8', 'utf8', 'unicode-1-1-utf-8', 'unicode11utf8', 'unicode20utf8', 'x-unicode20utf8']);
+    const blanks = /^[\t\n\f\r ]+|[\t\n\f\r ]+$/g;
     const EMPTY = new Uint8Array(0);
     const UNITS = 4294967296;
 
     class TextEncoder {
         get encoding() { return 'utf-8'; }
         encode(input = '') {
-            const bytes = utf8Encode(String(input));
+            const bytes = utf8Encode(`${input}`);
             if (bytes === undefined)
                 throw new RangeError('Array buffer allocation failed');
             return bytes;
@@ -19,7 +20,7 @@
         encodeInto(source, destination) {
             if (!(destination instanceof Uint8Array))
                 throw new TypeError('encodeInto needs a Uint8Array');
-            const both = utf8EncodeInto(String(source), destination);
+            const both = utf8EncodeInto(`${source}`, destination);
             return { read: Math.floor(both / UNITS), written: both % UNITS };
         }
     }
@@ -32,28 +33,55 @@
             return input;
         if (ArrayBuffer.isView(input))
             return new Uint8Array(input.buffer, input.byteOffset, input.byteLength);
-        if (Object.prototype.toString.call(input).endsWith('ArrayBuffer]'))
+        if (native.isBuffer(input))
             return new Uint8Array(input);
         throw new TypeError('decode needs an ArrayBuffer or a view of one');
     }
 
     class TextDecoder {
+        #encoding = 'utf-8';
+        #other = null; // decodes another encoding: (bytes, more) => string or undefined
         #fatal;
         #ignoreBOM;
         #held = EMPTY; // bytes of a character that the last chunk cut off
         #begun = false; // a byte order mark counts at the start of the stream only
-        constructor(label = 'utf-8', options = {}) {
-            if (!labels.has(String(label).trim().toLowerCase()))
-                throw new RangeError('The encoding "' + label + '" is not available: only utf-8 is');
+        constructor(label = 'utf-8', options = undefined) {
+            if (options !== undefined && options !== null && typeof options !== 'object' && typeof options !== 'function')
+                throw new TypeError('The options of a TextDecoder must be an object');
             this.#fatal = Boolean(options?.fatal);
             this.#ignoreBOM = Boolean(options?.ignoreBOM);
+            const wanted = `${label}`.replace(blanks, '').toLowerCase();
+            if (!utf8.has(wanted))
+                this.#open(wanted);
         }
-        get encoding() { return 'utf-8'; }
+        #open(label) {
+            const encodings = native.load('encodings.js');
+            const name = encodings.nameOf(label);
+            const decode = name === undefined ? undefined : encodings.open(name, this.#fatal);
+            if (decode === undefined)
+                throw new RangeError(`The encoding "${label}" is not known`);
+            this.#encoding = name.toLowerCase();
+            this.#other = decode;
+        }
+        get encoding() { return this.#encoding; }
         get fatal() { return this.#fatal; }
         get ignoreBOM() { return this.#ignoreBOM; }
-        decode(input, options) {
+        #decodeOther(bytes, stream) {
+            let text = this.#other(bytes, stream);
+            if (text === undefined) {
+                this.#begun = false;
+                throw new TypeError('The encoded data was not valid ' + this.#encoding);
+            }
+            if (!this.#begun && !this.#ignoreBOM && text.charCodeAt(0) === 0xfeff && this.#encoding.startsWith('utf-16'))
+                text = text.slice(1), this.#begun = true;
+            this.#begun = stream && (this.#begun || text !== '');
+            return text;
+        }
+        decode(input = undefined, options = undefined) {
             let bytes = view(input);
             const stream = Boolean(options?.stream);
+            if (this.#other !== null)
+                return this.#decodeOther(bytes, stream);
             if (this.#held.length !== 0) {
                 const joined = new Uint8Array(this.#held.length + bytes.length);
                 joined.set(this.#held);

@@ -12,6 +12,7 @@
         #composed;
         #prevented = false;
         #stopped = false;
+        #halted = false;
         #passive = false;
         #target = null;
         #current = null;
@@ -35,20 +36,33 @@
         get eventPhase() { return this.#current === null ? 0 : 2; }
         get defaultPrevented() { return this.#prevented; }
         get returnValue() { return !this.#prevented; }
+        set returnValue(value) {
+            if (!value)
+                this.preventDefault();
+        }
         get isTrusted() { return this.#isTrusted; }
         get timeStamp() { return this.#timeStamp; }
-        get cancelBubble() { return false; }
+        get cancelBubble() { return this.#halted; }
+        set cancelBubble(value) { this.#halted ||= Boolean(value); }
         preventDefault() {
             if (this.#cancelable && !this.#passive)
                 this.#prevented = true;
         }
-        stopPropagation() { }
-        stopImmediatePropagation() { this.#stopped = true; }
+        stopPropagation() { this.#halted = true; }
+        stopImmediatePropagation() { this.#stopped = this.#halted = true; }
+        initEvent(type, bubbles = false, cancelable = false) {
+            if (this.#current !== null)
+                return;
+            this.#type = `${type}`;
+            this.#bubbles = Boolean(bubbles);
+            this.#cancelable = Boolean(cancelable);
+            this.#stopped = this.#halted = this.#prevented = false;
+            this.#target = null;
+        }
         composedPath() { return this.#current === null ? [] : [this.#current]; }
 
         static dispatch(event, target, listeners) {
             event.#target = event.#current = target;
-            event.#stopped = false;
             for (const listener of listeners) {
                 if (event.#stopped)
                     break;
@@ -68,6 +82,7 @@
                 event.#passive = false;
             }
             event.#current = null;
+            event.#stopped = event.#halted = false;
             return !event.#prevented;
         }
         static isBusy(event) { return event.#current !== null; }

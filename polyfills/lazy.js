@@ -7,3 +7,7 @@ native.lazy('streams.js', ['ReadableStream', 'ReadableStreamDefaultReader', 'Rea
     'TransformStreamDefaultController', 'ByteLengthQueuingStrategy', 'CountQueuingStrategy']);
 native.lazy('blob.js', ['Blob', 'File']);
 native.lazy('form_data.js', ['FormData']);
+native.lazy('encoding_streams.js', ['TextDecoderStream', 'TextEncoderStream']);
+native.lazy('compression.js', ['CompressionStream', 'DecompressionStream']);
+native.lazy('subtle.js', ['CryptoKey', 'SubtleCrypto']);
+native.lazy('npm_urlpattern.js', ['URLPattern']);

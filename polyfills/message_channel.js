@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // HTML, section 9.4, MessageChannel, within one realm. A message is delivered as a task: through the queue
-// of timers, so it belongs to the render that posted it. Ports can't be transferred.
+// of timers, so it belongs to the render that posted it. A port that is transferred stays itself, and is
+// found in event.ports alone.
 'use strict';
 {
     const MAKE = Symbol('make');
@@ -9,15 +10,17 @@
 
     class MessageEvent extends Event {
         #data;
+        #ports;
         constructor(type, init = {}) {
             super(type, init);
             this.#data = init?.data ?? null;
+            this.#ports = Object.freeze([...init?.ports ?? []]);
         }
         get data() { return this.#data; }
         get origin() { return ''; }
         get lastEventId() { return ''; }
         get source() { return null; }
-        get ports() { return []; }
+        get ports() { return this.#ports; }
     }
     native.tag(MessageEvent, 'MessageEvent');
 
@@ -36,28 +39,30 @@
                 b.#other = a;
             };
         }
-        static #deliver(port, data) {
+        static #deliver(port, data, ports) {
             task(() => {
                 if (port.#other !== null)
-                    native.fire(port, () => new MessageEvent('message', { data }));
+                    native.fire(port, () => new MessageEvent('message', { data, ports }));
             });
         }
-        postMessage(message) {
-            const data = clone(message);
+        postMessage(message, options = undefined) {
+            const list = Array.isArray(options) ? options : [...options?.transfer ?? []];
+            const ports = list.filter((item) => item instanceof MessagePort);
+            const data = clone(message, native.transferList({ transfer: list.filter((item) => !ports.includes(item)) }));
             const other = this.#other;
             if (other === null)
                 return;
             if (other.#started)
-                MessagePort.#deliver(other, data);
+                MessagePort.#deliver(other, data, ports);
             else
-                other.#waiting.push(data);
+                other.#waiting.push([data, ports]);
         }
         start() {
             if (this.#started)
                 return;
             this.#started = true;
-            for (const data of this.#waiting.splice(0))
-                MessagePort.#deliver(this, data);
+            for (const [data, ports] of this.#waiting.splice(0))
+                MessagePort.#deliver(this, data, ports);
         }
         close() {
             if (this.#other === null)

@@ -103,6 +103,9 @@ void js_natives_install(js *js, v8::Local<v8::Object> native);
 void js_fragment_install(js *js, v8::Local<v8::Object> native); /* js_fragment.cc */
 void js_lazy_install(js *js, v8::Local<v8::Object> native);     /* js_lazy.cc */
 void js_url_install(js *js, v8::Local<v8::Object> native);      /* js_url.cc */
+void js_encoding_install(js *js, v8::Local<v8::Object> native); /* js_encoding.cc */
+void js_crypto_install(js *js, v8::Local<v8::Object> native);   /* js_crypto.cc */
+void js_zlib_install(js *js, v8::Local<v8::Object> native);     /* js_zlib.cc */
 void js_random_install(js *js, v8::Local<v8::Object> native);
 void js_random_seed(js *js); /* also the origin of performance.now() */
 void js_request_install(js *js, v8::Local<v8::Object> native);

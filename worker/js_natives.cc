@@ -250,21 +250,51 @@ class CloneErrors : public v8::ValueSerializer::Delegate
     v8::Isolate *const isolate;
 };
 
+/* A clone's memory of transferred buffers: the n-th of the copy is the n-th of the list. */
+static bool adopt(v8::Isolate *isolate, v8::Local<v8::Context> context, v8::Local<v8::Array> list,
+                  v8::ValueDeserializer *deserializer)
+{
+    for (uint32_t i = 0; i < list->Length(); i++) {
+        v8::Local<v8::Value> value;
+        if (!list->Get(context, i).ToLocal(&value) || !value->IsArrayBuffer())
+            return false;
+        v8::Local<v8::ArrayBuffer> old = value.As<v8::ArrayBuffer>();
+        std::shared_ptr<v8::BackingStore> store = old->GetBackingStore();
+        if (!js_v8_detach(old))
+            return false;
+        deserializer->TransferArrayBuffer(i, v8::ArrayBuffer::New(isolate, std::move(store)));
+    }
+    return true;
+}
+
+/* (value, ArrayBuffers to transfer) */
 static void clone(Info &info)
 {
     v8::Isolate *isolate = info.GetIsolate();
     v8::Local<v8::Context> context = isolate->GetCurrentContext();
+    v8::Local<v8::Array> moved =
+        info[1]->IsArray() ? info[1].As<v8::Array>() : v8::Array::New(isolate, 0);
     CloneErrors errors(isolate);
     v8::ValueSerializer serializer(isolate, &errors);
-    v8::Local<v8::Value> copy;
+    v8::Local<v8::Value> copy, buffer;
 
+    for (uint32_t i = 0; i < moved->Length(); i++) {
+        if (!moved->Get(context, i).ToLocal(&buffer) || !buffer->IsArrayBuffer() ||
+            !buffer.As<v8::ArrayBuffer>()->IsDetachable() ||
+            buffer.As<v8::ArrayBuffer>()->WasDetached()) {
+            errors.ThrowDataCloneError(js_name(isolate, "An ArrayBuffer can't be transferred"));
+            return;
+        }
+        serializer.TransferArrayBuffer(i, buffer.As<v8::ArrayBuffer>());
+    }
     serializer.WriteHeader();
     if (!serializer.WriteValue(context, info[0]).FromMaybe(false))
         return;
     std::pair<uint8_t *, size_t> data = serializer.Release();
     {
         v8::ValueDeserializer deserializer(isolate, data.first, data.second);
-        if (deserializer.ReadHeader(context).FromMaybe(false) &&
+        if (adopt(isolate, context, moved, &deserializer) &&
+            deserializer.ReadHeader(context).FromMaybe(false) &&
             deserializer.ReadValue(context).ToLocal(&copy))
             info.GetReturnValue().Set(copy);
     }
@@ -316,4 +346,7 @@ void js_natives_install(js *js, v8::Local<v8::Object> native)
     js_lazy_install(js, native);
     js_url_install(js, native);
     js_fragment_install(js, native);
+    js_encoding_install(js, native);
+    js_crypto_install(js, native);
+    js_zlib_install(js, native);
 }

@@ -58,6 +58,17 @@ js_v8_synthetic(v8::Isolate *isolate, v8::Local<v8::String> name,
 #endif
 }
 
+/* 11.4: Detach takes the key, and may refuse. */
+static inline bool js_v8_detach(v8::Local<v8::ArrayBuffer> buffer)
+{
+#if JS_V8_AT_LEAST(11, 4)
+    return buffer->Detach(v8::Local<v8::Value>()).FromMaybe(false);
+#else
+    buffer->Detach();
+    return true;
+#endif
+}
+
 /* 13.4: String::Write and WriteOneByte have V2 forms that take 64-bit lengths; the old ones go. */
 static inline void js_v8_write(v8::Isolate *isolate, v8::Local<v8::String> text, uint8_t *to)
 {

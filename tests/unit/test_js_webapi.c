@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_js_webapi.c - web standards beside Fetch: URL, encodings, crypto, compression, structuredClone, performance,
+ * URLPattern, WebAssembly. What web-platform-tests cover is looked at in one case a feature; vectors of
+ * crypto are those of the RFCs named.
+ */
+#include "worker/js.h"
+
+#include "tests/unit/js_fixture.h"
+
+#define HEX                                                                                        \
+    "const hex = (b) => [...new Uint8Array(b)].map((x) => x.toString(16).padStart(2, "             \
+    "'0')).join('');"
+#define UTF8 "const utf8 = (s) => new TextEncoder().encode(s);"
+
+static void urls_and_their_parameters_follow_each_other(void **state)
+{
+    struct bench *b = *state;
+
+    expect_page(
+        b,
+        "const u = new URL('../x?a=1&b=%20+#h', 'https://u:p@Ex\\u00e4mple.org:8443/a/b/c');"
+        "const params = u.searchParams; params.append('c', '\\u20ac &'); params.delete('a');"
+        "const first = u.href; u.search = '?z=1'; const z = params.get('z');"
+        "u.port = ''; u.hash = ''; u.pathname = '/p q';"
+        "return [first, z, u.href, u.origin, u.host, u.username, u.password, URL.canParse('x'),"
+        "  URL.parse('x'), new URL('blob:https://h/x').origin, new URL('data:,x').origin].join(' "
+        "')",
+        "https://u:p@xn--exmple-cua.org:8443/a/x?b=++&c=%E2%82%AC+%26#h 1 "
+        "https://u:p@xn--exmple-cua.org/p%20q?z=1 https://xn--exmple-cua.org xn--exmple-cua.org u "
+        "p false "
+        " https://h null");
+    expect_page(b,
+                "let seen; try { new URL('/x') } catch (error) { seen = error.name + error.code + "
+                "error.input }"
+                "const p = new URLSearchParams({b: 1, a: '2'}); p.sort();"
+                "return [seen, p, p.size, new URLSearchParams([['x', 'y']]), [...new "
+                "URLSearchParams('?q=a%2').values()],"
+                "  'https://h/' + new URL('HTTP://H')].join(' ')",
+                "TypeErrorERR_INVALID_URL/x a=2&b=1 2 x=y a%2 https://h/http://h/");
+}
+
+static void other_encodings_are_decoded(void **state)
+{
+    struct bench *b = *state;
+
+    expect_page(
+        b,
+        "const of = (label, ...bytes) => new TextDecoder(label).decode(new Uint8Array(bytes));"
+        "const d = new TextDecoder('utf-16le'); let s = '';"
+        "for (const byte of [0xff, 0xfe, 0x3d, 0xd8, 0x00, 0xde, 0x41]) s += d.decode(new "
+        "Uint8Array([byte]), "
+        "{stream: true}); s += d.decode();"
+        "return [of('latin1', 0xe9, 0x80), of('utf-16be', 0x20, 0xac), s, of('shift_jis', 0x82, "
+        "0xa0),"
+        "  of('ISO-8859-16', 0xa4), of(' GBK ', 0xc4, 0xe3), new "
+        "TextDecoder('ascii').encoding].join()",
+        "\xc3\xa9\xe2\x82\xac,\xe2\x82\xac,\xf0\x9f\x98\x80\xef\xbf\xbd,\xe3\x81\x82,\xe2\x82\xac,"
+        "\xe4\xbd\xa0,"
+        "windows-1252");
+    expect_error(b, "new TextDecoder('utf-16le', {fatal: true}).decode(new Uint8Array([1]))",
+                 "not valid utf-16le");
+    expect_page(b,
+                "const stream = new Response(new Uint8Array([0xe2, 0x82, 0xac])).body;"
+                "let s = ''; for await (const text of stream.pipeThrough(new TextDecoderStream())"
+                "  .pipeThrough(new TextEncoderStream()).pipeThrough(new TextDecoderStream())) s "
+                "+= text; return s",
+                "\xe2\x82\xac");
+}
+
+/* FIPS 180-4 "abc"; RFC 4231, test case 2; RFC 6070 and its like for SHA-256; SP 800-38D, test case 4 shortened. */
+static void crypto_gives_the_known_answers(void **state)
+{
+    struct bench *b = *state;
+
+    expect_page(b,
+                HEX UTF8 "const s = crypto.subtle;"
+                         "return hex(await s.digest('SHA-1', utf8('abc'))) + ' ' + hex(await "
+                         "s.digest({name: 'sha-256'}, utf8('abc')))",
+                "a9993e364706816aba3e25717850c26c9cd0d89d "
+                "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    expect_page(
+        b,
+        HEX UTF8
+        "const s = crypto.subtle;"
+        "const key = await s.importKey('raw', utf8('Jefe'), {name: 'HMAC', hash: 'SHA-256'}, true, "
+        "['sign', 'verify']);"
+        "const mac = await s.sign('HMAC', key, utf8('what do ya want for nothing?'));"
+        "const bad = new Uint8Array(mac.slice(0)); bad[0] ^= 1;"
+        "const jwk = await s.exportKey('jwk', key);"
+        "return [hex(mac), await s.verify('HMAC', key, mac, utf8('what do ya want for nothing?')),"
+        "  await s.verify('HMAC', key, bad, utf8('what do ya want for nothing?')), jwk.k, "
+        "jwk.alg].join(' ')",
+        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843 true false SmVmZQ HS256");
+    expect_page(
+        b,
+        HEX UTF8
+        "const s = crypto.subtle;"
+        "const key = await s.importKey('raw', utf8('password'), 'PBKDF2', false, ['deriveBits', "
+        "'deriveKey']);"
+        "const of = (hash, iterations) => ({name: 'PBKDF2', hash, salt: utf8('salt'), iterations});"
+        "const aes = await s.deriveKey(of('SHA-1', 2), key, {name: 'AES-GCM', length: 256}, true, "
+        "['encrypt']);"
+        "return hex(await s.deriveBits(of('SHA-1', 2), key, 160)) + ' ' + hex(await "
+        "s.deriveBits(of('SHA-256', 1), "
+        "key, 256)) + ' ' + (await s.exportKey('raw', aes)).byteLength",
+        "ea6c014dc72d6f8ccd1ed92ace1d41f0d8de8957 "
+        "120fb6cffcf8b32c43e7225256c4f837a86548c92ccc35480805987cb70be17b 32");
+    expect_page(
+        b,
+        HEX "const un = (h) => Uint8Array.from(h.match(/../g), (x) => parseInt(x, 16)); const s = "
+            "crypto.subtle;"
+            "const key = await s.importKey('raw', un('feffe9928665731c6d6a8f9467308308'), "
+            "'AES-GCM', false, "
+            "['encrypt', 'decrypt']);"
+            "const how = {name: 'AES-GCM', iv: un('cafebabefacedbaddecaf888'), additionalData: "
+            "un('feedfacedeadbeeffeedfacedeadbeefabaddad2')};"
+            "const plain = "
+            "un('"
+            "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e"
+            "2449a6b5"
+            "25b16aedf5aa0de657ba637b39');"
+            "const sealed = await s.encrypt(how, key, plain); const torn = new "
+            "Uint8Array(sealed.slice(0)); torn[3] ^= 1;"
+            "return [hex(sealed).slice(-32), hex(await s.decrypt(how, key, sealed)) === hex(plain),"
+            "  await s.decrypt(how, key, torn).catch((error) => error.name),"
+            "  await s.exportKey('raw', key).catch((error) => error.name),"
+            "  await s.sign('HMAC', key, plain).catch((error) => error.name)].join(' ')",
+        "5bc94fbc3221a5db94fae95ae7121a47 true OperationError InvalidAccessError "
+        "InvalidAccessError");
+}
+
+static void compression_goes_both_ways(void **state)
+{
+    struct bench *b = *state;
+    static const char both[] =
+        "const text = 'abc'.repeat(50000); const sizes = [];"
+        "for (const format of ['gzip', 'deflate', 'deflate-raw']) {"
+        "  const small = await new Response(new Response(text).body.pipeThrough(new "
+        "CompressionStream(format))).bytes();"
+        "  const back = new Response(small).body.pipeThrough(new DecompressionStream(format));"
+        "  sizes.push(small.length < 1000, await new Response(back).text() === text);"
+        "  for (const bad of [small.slice(0, -1), new Uint8Array([...small, 0]), new "
+        "Uint8Array([1, 2, 3])])"
+        "    sizes.push(await new Response(new Response(bad).body.pipeThrough(new "
+        "DecompressionStream(format))).text()"
+        "      .then(() => 'taken', (error) => error.name));"
+        "} return sizes.join()";
+
+    expect_page(b, both,
+                "true,true,TypeError,TypeError,TypeError,true,true,TypeError,TypeError,TypeError,"
+                "true,true,TypeError,TypeError,TypeError");
+    expect_error(b, "new CompressionStream('br')", "can't be \"br\"");
+}
+
+static void transferred_buffers_move(void **state)
+{
+    struct bench *b = *state;
+
+    expect_page(
+        b,
+        "const view = new Uint8Array([1, 2, 3]);"
+        "const copy = structuredClone({view}, {transfer: [view.buffer]});"
+        "let twice; try { structuredClone(view, {transfer: [copy.view.buffer, copy.view.buffer]}) }"
+        "catch (error) { twice = error.name }"
+        "let gone; try { structuredClone(1, {transfer: [view.buffer]}) } catch (error) { gone = "
+        "error.name }"
+        "const {port1, port2} = new MessageChannel();"
+        "const got = new Promise((go) => { port2.onmessage = (e) => go(e) });"
+        "port1.postMessage(copy, [copy.view.buffer]); const event = await got;"
+        "return [view.length, event.data.view.join(''), copy.view.length, twice, gone,"
+        "  structuredClone(new Map([[1, new Date(0)]])).get(1).getTime(), "
+        "event.ports.length].join()",
+        "0,123,0,DataCloneError,DataCloneError,0,0");
+}
+
+static void marks_and_measures_are_kept(void **state)
+{
+    struct bench *b = *state;
+
+    expect_page(b,
+                "performance.mark('a', {startTime: 1, detail: {x: 1}}); performance.mark('b', "
+                "{startTime: 4});"
+                "const m = performance.measure('m', 'a', 'b');"
+                "const n = performance.measure('n', {start: 2, duration: 3});"
+                "const names = performance.getEntries().map((e) => e.name + e.entryType);"
+                "performance.clearMarks(); let no; try { performance.measure('x', 'a') } catch "
+                "(error) { no = error.name }"
+                "return [m.startTime, m.duration, n.duration, names, no, "
+                "performance.getEntriesByType('measure').length,"
+                "  performance instanceof EventTarget].join()",
+                "1,3,3,amark,mmeasure,nmeasure,bmark,SyntaxError,2,true");
+}
+
+static void patterns_match_urls(void **state)
+{
+    struct bench *b = *state;
+
+    expect_page(
+        b,
+        "const p = new URLPattern({pathname: '/blog/:slug'});"
+        "return [p.test('https://h/blog/x'), p.exec('https://h/blog/y').pathname.groups.slug,"
+        "  p.test('https://h/')].join()",
+        "true,y,false");
+}
+
+static void webassembly_compiles_a_response(void **state)
+{
+    struct bench *b = *state;
+
+    expect_page(b,
+                "const code = new Uint8Array([0,97,115,109,1,0,0,0, 1,5,1,96,0,1,127, 3,2,1,0, "
+                "7,5,1,1,102,0,0,"
+                "  10,6,1,4,0,65,42,11]);"
+                "const make = (type) => new Response(code, {headers: {'content-type': type}});"
+                "const { instance } = await "
+                "WebAssembly.instantiateStreaming(Promise.resolve(make('application/wasm')));"
+                "const module = await WebAssembly.compileStreaming(make('application/wasm'));"
+                "return [instance.exports.f(), module instanceof WebAssembly.Module,"
+                "  await WebAssembly.compileStreaming(make('text/plain')).catch((error) => "
+                "error.name)].join()",
+                "42,true,TypeError");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        JS_TEST(urls_and_their_parameters_follow_each_other),
+        JS_TEST(other_encodings_are_decoded),
+        JS_TEST(crypto_gives_the_known_answers),
+        JS_TEST(compression_goes_both_ways),
+        JS_TEST(transferred_buffers_move),
+        JS_TEST(marks_and_measures_are_kept),
+        JS_TEST(patterns_match_urls),
+        JS_TEST(webassembly_compiles_a_response),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
