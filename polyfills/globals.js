@@ -8,6 +8,7 @@ native.tag = (constructor, name) => Object.defineProperty(constructor.prototype,
     { value: name, configurable: true });
 
 native.define('self', globalThis);
+native.define('global', globalThis); // of Node.js, which bundles for it take for granted
 
 // HTML, section 10.3.3, "NavigatorID": enough for libraries that ask where they are.
 class Navigator {

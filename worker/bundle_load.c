@@ -3,6 +3,7 @@
 #include "worker/bundle_load.h"
 
 #include "shm/log.h"
+#include "worker/bundle_needs.h"
 #include "worker/render_once.h"
 #include "worker/source_maps.h"
 #include "worker/watchdog.h"
@@ -194,7 +195,35 @@ static void explain(struct problem *problem, const struct heritage *h, int error
         problem_set(problem, "%s: can't be loaded: %s", h->bundle_name, strerror(-error));
 }
 
-struct js *bundle_load(const struct heritage *heritage, struct problem *problem)
+static bool needs_collections(const struct heritage *h)
+{
+    bool needs = bundle_needs_collections(h->bundle, h->bundle_bytes);
+
+    for (size_t i = 0; i < h->file_count && !needs; i++)
+        needs = bundle_needs_collections(h->file[i].text, h->file[i].bytes);
+    return needs;
+}
+
+/* With render.browser_globals: auto, is this failure one that the stand-ins may cure? Says so. */
+static bool wants_browser(const struct heritage *h, const struct js_error *error)
+{
+    size_t bytes = 0;
+    const char *name = error && h->config->render.browser_globals == BROWSER_GLOBALS_AUTO
+                           ? bundle_needs_browser(error->message, &bytes)
+                           : NULL;
+
+    if (name)
+        log_warn(
+            "bundle needs a browser", log_str("path", h->bundle_name),
+            log_span("name", name, bytes),
+            log_str(
+                "so",
+                "it is loaded again with stand-ins for window, document and others; some libraries "
+                "take their browser's path then (render.browser_globals: off refuses it)"));
+    return name != NULL;
+}
+
+static struct js *load_with(const struct heritage *heritage, bool browser, struct problem *problem)
 {
     struct js_options options = {
         .heap_bytes = heritage->config->render.heap_bytes,
@@ -202,13 +231,13 @@ struct js *bundle_load(const struct heritage *heritage, struct problem *problem)
         .version = heritage->version,
         .console = console_to_log,
         .locate = source_maps_error,
+        .browser_globals = browser,
+        .later_collections = needs_collections(heritage),
     };
     struct js_error *js_error = NULL;
-    struct js *js;
+    struct js *js = js_new(&options, &js_error);
     int error;
 
-    source_maps_open(heritage);
-    js = js_new(&options, &js_error);
     if (!js) {
         explain(problem, heritage, -ENOMEM, js_error);
         js_error_free(js_error);
@@ -216,12 +245,21 @@ struct js *bundle_load(const struct heritage *heritage, struct problem *problem)
     }
     error = load_within_limit(js, heritage, &js_error);
     if (error) {
+        bool again = error == -EINVAL && !browser && wants_browser(heritage, js_error);
+
         explain(problem, heritage, error, js_error);
         js_error_free(js_error);
         js_free(js);
-        return NULL;
+        return again ? load_with(heritage, true, problem) : NULL;
     }
     return js;
+}
+
+struct js *bundle_load(const struct heritage *heritage, struct problem *problem)
+{
+    source_maps_open(heritage);
+    return load_with(heritage, heritage->config->render.browser_globals == BROWSER_GLOBALS_ON,
+                     problem);
 }
 
 struct proof {

@@ -56,10 +56,12 @@ enum js_console {
 };
 
 struct js_options {
-    uint64_t heap_bytes;  /* old generation; the render that meets it ends with JS_OOM */
-    uint64_t stack_bytes; /* 0: default (984 KiB) */
-    uint32_t generation;  /* globalThis.ssr.generation */
-    const char *version;  /* globalThis.ssr.version; kept */
+    uint64_t heap_bytes;    /* old generation; the render that meets it ends with JS_OOM */
+    uint64_t stack_bytes;   /* 0: default (984 KiB) */
+    uint32_t generation;    /* globalThis.ssr.generation */
+    const char *version;    /* globalThis.ssr.version; kept */
+    bool browser_globals;   /* stand-ins for window, document, … (polyfills/browser_stubs.js) */
+    bool later_collections; /* later methods of Map and Set too (polyfills/later.js) */
     /* console.*: called on the owner's thread during JavaScript; text borrowed for the call. */
     void (*console)(void *arg, enum js_console level, const char *text, size_t bytes);
     /* Put the places of an error where people look for them (source maps): may replace any of its

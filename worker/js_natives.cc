@@ -4,6 +4,7 @@
  * randomness, clocks, structured clone. The polyfills check the arguments that pages give and throw
  * the errors of the standards; what is checked here keeps the process whole.
  */
+#include "worker/base64.h"
 #include "worker/js_internal.h"
 
 #include <string.h>
@@ -138,77 +139,40 @@ static void utf8_tail(Info &info)
     info.GetReturnValue().Set((uint32_t)utf8_open_tail(from.data, from.count));
 }
 
-static const char base64_chars[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 /* (string of bytes) -> base64; undefined: it holds a character above U+00FF */
-static void base64_encode(Info &info)
+static void to_base64(Info &info)
 {
     v8::Isolate *isolate = info.GetIsolate();
-    Utf8Buffer from, to;
+    Utf8Buffer *work = &js_of(isolate)->scratch;
 
     if (!info[0]->IsString() || !info[0].As<v8::String>()->ContainsOnlyOneByte())
         return;
     v8::Local<v8::String> text = info[0].As<v8::String>();
-    size_t count = (size_t)text->Length(), out = 0;
-    from.reserve(count + 2);
-    uint8_t *in = reinterpret_cast<uint8_t *>(from.data);
+    size_t count = (size_t)text->Length();
+    work->reserve(count + base64_room(count) + 1);
+    uint8_t *in = reinterpret_cast<uint8_t *>(work->data);
+    char *out = work->data + count;
     js_v8_write(isolate, text, in);
-    in[count] = in[count + 1] = 0;
-    to.reserve((count + 2) / 3 * 4);
-    for (size_t i = 0; i < count; i += 3) {
-        to.data[out++] = base64_chars[in[i] >> 2];
-        to.data[out++] = base64_chars[(in[i] & 3) << 4 | in[i + 1] >> 4];
-        to.data[out++] = i + 1 < count ? base64_chars[(in[i + 1] & 15) << 2 | in[i + 2] >> 6] : '=';
-        to.data[out++] = i + 2 < count ? base64_chars[in[i + 2] & 63] : '=';
-    }
-    info.GetReturnValue().Set(js_string(isolate, to.data, out));
-}
-
-/* Infra, "forgiving-base64 decode". Returns false when the text is not base64. */
-static bool forgiving_decode(uint8_t *text, size_t count, size_t *ret_bytes)
-{
-    uint32_t bits = 0;
-    size_t kept = 0, out = 0, held = 0;
-
-    for (size_t i = 0; i < count; i++)
-        if (!memchr("\t\n\f\r ", text[i], 5))
-            text[kept++] = text[i];
-    if (kept % 4 == 0 && kept && text[kept - 1] == '=')
-        kept -= text[kept - 2] == '=' ? 2 : 1;
-    if (kept % 4 == 1)
-        return false;
-    for (size_t i = 0; i < kept; i++) {
-        const char *at = text[i] ? strchr(base64_chars, text[i]) : nullptr;
-        if (!at)
-            return false;
-        bits = bits << 6 | (uint32_t)(at - base64_chars);
-        held += 6;
-        if (held >= 8) {
-            held -= 8;
-            text[out++] = (uint8_t)(bits >> held);
-        }
-    }
-    *ret_bytes = out;
-    return true;
+    info.GetReturnValue().Set(js_latin1(isolate, out, base64_encode(in, count, out)));
+    work->trim((size_t)1 << 16);
 }
 
 /* (base64) -> string of bytes; undefined: not base64 */
-static void base64_decode(Info &info)
+static void from_base64(Info &info)
 {
     v8::Isolate *isolate = info.GetIsolate();
-    Utf8Buffer buffer;
+    Utf8Buffer *work = &js_of(isolate)->scratch;
     size_t count = 0;
 
     if (!info[0]->IsString() || !info[0].As<v8::String>()->ContainsOnlyOneByte())
         return;
     v8::Local<v8::String> text = info[0].As<v8::String>();
-    buffer.reserve((size_t)text->Length() + 1);
-    uint8_t *data = reinterpret_cast<uint8_t *>(buffer.data);
+    work->reserve((size_t)text->Length() + 1);
+    uint8_t *data = reinterpret_cast<uint8_t *>(work->data);
     js_v8_write(isolate, text, data);
-    if (!forgiving_decode(data, (size_t)text->Length(), &count))
-        return;
-    info.GetReturnValue().Set(js_latin1(isolate, data, count));
+    if (base64_decode(data, (size_t)text->Length(), &count))
+        info.GetReturnValue().Set(js_latin1(isolate, data, count));
+    work->trim((size_t)1 << 16);
 }
 
 /* High Resolution Time: milliseconds since timeOrigin, in steps of 5 us. */
@@ -249,6 +213,21 @@ class CloneErrors : public v8::ValueSerializer::Delegate
   private:
     v8::Isolate *const isolate;
 };
+
+/* (object) -> is it an ordinary object or array, of no class of its own? polyfills/structured_clone.js */
+static void is_plain(Info &info)
+{
+    v8::Local<v8::Value> v = info[0];
+
+    info.GetReturnValue().Set(
+        v->IsObject() && !v->IsProxy() && !v->IsFunction() && !v->IsNativeError() && !v->IsDate() &&
+        !v->IsRegExp() && !v->IsMap() && !v->IsSet() && !v->IsArrayBuffer() &&
+        !v->IsArrayBufferView() && !v->IsArgumentsObject() && !v->IsModuleNamespaceObject() &&
+        !v->IsPromise() && !v->IsStringObject() && !v->IsNumberObject() && !v->IsBooleanObject() &&
+        !v->IsBigIntObject() && !v->IsSymbolObject() && !v->IsWeakMap() && !v->IsWeakSet() &&
+        !v->IsSharedArrayBuffer() && !v->IsGeneratorObject() &&
+        v.As<v8::Object>()->InternalFieldCount() == 0);
+}
 
 /* A clone's memory of transferred buffers: the n-th of the copy is the n-th of the list. */
 static bool adopt(v8::Isolate *isolate, v8::Local<v8::Context> context, v8::Local<v8::Array> list,
@@ -334,14 +313,19 @@ void js_natives_install(js *js, v8::Local<v8::Object> native)
         {"utf8EncodeInto", utf8_encode_into},
         {"utf8Decode", utf8_decode},
         {"utf8OpenTail", utf8_tail},
-        {"base64Encode", base64_encode},
-        {"base64Decode", base64_decode},
+        {"base64Encode", to_base64},
+        {"base64Decode", from_base64},
         {"clockNow", clock_now},
         {"clockOrigin", clock_origin},
         {"clone", clone},
+        {"isPlain", is_plain},
     };
 
     js_natives_add(js, native, list, sizeof list / sizeof list[0]);
+    js_native_set(js, native, "browserGlobals",
+                  v8::Boolean::New(js->isolate, js->options.browser_globals));
+    js_native_set(js, native, "laterCollections",
+                  v8::Boolean::New(js->isolate, js->options.later_collections));
     js_random_install(js, native);
     js_lazy_install(js, native);
     js_url_install(js, native);

@@ -44,7 +44,8 @@ def refused(server, code, told):
     ("import x from 'y'; export default x;", "import"),
 ])
 def test_bad_bundle(ssrd, source, told):
-    refused(ssrd(source, {"render": {"timeout": "300ms", "heap": "64MiB"}}, ready=False), EX_CONFIG, told)
+    refused(ssrd(source, {"render": {"timeout": "300ms", "heap": "64MiB", "browser_globals": "off"}},
+                 ready=False), EX_CONFIG, told)
 
 
 def test_error_at_load_has_its_position(ssrd):

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// node:buffer and the global Buffer: npm's buffer, with UTF-8 native and the encoding "base64url", which it lacks.
+'use strict';
+const { buffer } = native.load('npm_node.js');
+const { Buffer } = buffer;
+const { utf8Encode, utf8Decode } = native;
+const utf8 = /^utf-?8$/i;
+const base64url = /^base64url$/i;
+const { from, isEncoding, byteLength } = Buffer;
+const { toString, write } = Buffer.prototype;
+
+// base64 of either alphabet is read by "base64"
+const known = (encoding) => typeof encoding === 'string' && base64url.test(encoding) ? 'base64' : encoding;
+const define = (target, name, value) => Object.defineProperty(target, name, { value, writable: true, configurable: true });
+
+define(Buffer, 'from', function (value, encoding, length) {
+    if (typeof value === 'string' && (encoding === undefined || encoding === null || utf8.test(encoding)))
+        return Object.setPrototypeOf(utf8Encode(value), Buffer.prototype);
+    return Reflect.apply(from, Buffer, [value, known(encoding), length]);
+});
+define(Buffer, 'isEncoding', (encoding) => isEncoding(encoding) || base64url.test(`${encoding}`));
+define(Buffer, 'byteLength', (value, encoding) => byteLength(value, known(encoding)));
+define(Buffer.prototype, 'toString', function (encoding, start = 0, end = this.length) {
+    if (encoding === undefined || encoding === null || utf8.test(encoding))
+        return utf8Decode(this.subarray(Math.max(start | 0, 0), Math.max(end | 0, 0)), false, true);
+    const text = Reflect.apply(toString, this, [known(encoding), start, end]);
+    return base64url.test(encoding) ? text.replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '') : text;
+});
+define(Buffer.prototype, 'write', function (text, ...rest) {
+    return Reflect.apply(write, this, [text, ...rest.map(known)]);
+});
+const exports = {
+    Buffer, SlowBuffer: buffer.SlowBuffer, INSPECT_MAX_BYTES: buffer.INSPECT_MAX_BYTES, kMaxLength: buffer.kMaxLength,
+    constants: { MAX_LENGTH: buffer.kMaxLength, MAX_STRING_LENGTH: 536870888 },
+    isUtf8: (bytes) => native.utf8Decode(new Uint8Array(bytes.buffer ?? bytes), true, true) !== undefined,
+    isAscii: (bytes) => new Uint8Array(bytes.buffer ?? bytes).every((byte) => byte < 128),
+    get Blob() { return Blob; }, get File() { return File; }, get atob() { return atob; }, get btoa() { return btoa; },
+};
+exports.default = exports;
+return exports;

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// Library functions of ECMAScript after ES2022 and of its finished proposals, by core-js, where V8 lacks them. Each is an
+// accessor until one is asked for; then all of core-js' that we take load, in the places of all. An accessor and not a
+// lazy data property, since core-js itself looks whether the name is there.
+'use strict';
+{
+    const { defineProperty, getOwnPropertyDescriptor, getPrototypeOf, hasOwn } = Object;
+    const { get } = Reflect;
+    const IteratorPrototype = getPrototypeOf(getPrototypeOf([][Symbol.iterator]()));
+    const TypedArrayPrototype = getPrototypeOf(Uint8Array.prototype);
+    const table = [
+        [Array.prototype, 'findLast findLastIndex toReversed toSorted toSpliced with'],
+        [Array, 'fromAsync'],
+        [TypedArrayPrototype, 'toReversed toSorted with'],
+        [Object, 'groupBy'],
+        [Map, 'groupBy'],
+        [Promise, 'withResolvers try'],
+        [IteratorPrototype, 'drop every filter find flatMap forEach map reduce some take toArray'],
+        [String.prototype, 'isWellFormed toWellFormed'],
+        [ArrayBuffer.prototype, 'detached transfer transferToFixedLength'],
+        [Symbol, 'dispose asyncDispose'],
+        [RegExp, 'escape'],
+        [Error, 'isError'],
+        [Math, 'f16round sumPrecise'],
+        [Uint8Array, 'fromBase64 fromHex'],
+        [Uint8Array.prototype, 'setFromBase64 setFromHex toBase64 toHex'],
+        [globalThis, 'Iterator SuppressedError DisposableStack AsyncDisposableStack'],
+    ];
+    // A property more on the prototype of Map or Set, and V8 10.2 takes twice the time to make one of either from a list: so only
+    // where the bundle's text has one of the names (worker/bundle_load.c).
+    const collections = [
+        [Map.prototype, 'getOrInsert getOrInsertComputed'],
+        [WeakMap.prototype, 'getOrInsert getOrInsertComputed'],
+        [Set.prototype, 'difference intersection isDisjointFrom isSubsetOf isSupersetOf symmetricDifference union'],
+    ];
+    if (native.laterCollections)
+        table.push(...collections);
+    let placed = []; // [target, name, get]
+
+    function load() {
+        const ours = placed;
+        placed = [];
+        const kept = native.laterCollections ? [] : collections.flatMap(([target, names]) => names.split(' ')
+            .filter((name) => !hasOwn(target, name)).map((name) => [target, name]));
+        for (const [target, name, getter] of ours)
+            if (getOwnPropertyDescriptor(target, name)?.get === getter)
+                delete target[name];
+        // core-js puts its own Function.prototype.toString there, to show its functions as native ones.
+        const text = getOwnPropertyDescriptor(Function.prototype, 'toString');
+        try {
+            native.load('npm_later.js');
+        } catch (error) { // stopped midway, by a deadline or the heap limit: as it was before
+            for (const [target, name, getter] of ours)
+                if (!hasOwn(target, name))
+                    place(target, name, getter);
+            throw error;
+        } finally {
+            defineProperty(Function.prototype, 'toString', text);
+            for (const [target, name] of kept)
+                delete target[name];
+        }
+    }
+    function place(target, name, getter = undefined) {
+        const own = getter ?? {
+            get() {
+                load();
+                return get(target, name, this);
+            },
+        }.get;
+        placed.push([target, name, own]);
+        defineProperty(target, name, {
+            configurable: true, enumerable: false, get: own,
+            set(value) {
+                defineProperty(this, name, { value, writable: true, configurable: true, enumerable: this !== target });
+            },
+        });
+    }
+    for (const [target, names] of table)
+        for (const name of names.split(' '))
+            if (!hasOwn(target, name))
+                place(target, name);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_js_node.c - what bundles take for granted of Node.js (polyfills/node_*.js, buffer.js, process.js) and of
+ * ECMAScript after what V8 has (later.js), and the browser's stand-ins.
+ */
+#include "worker/js.h"
+
+#include "tests/unit/js_fixture.h"
+
+static void buffer_reads_and_writes_every_encoding(void **state)
+{
+    struct bench *b = *state;
+
+    expect_page(
+        b,
+        "const { Buffer: Same } = require('node:buffer');"
+        "const x = Buffer.from('h\\u00e9\\u{1f600}');"
+        "return [Same === Buffer, x.length, x.toString('base64url'), Buffer.from('aMOp8J-YgA', "
+        "'base64url').toString(),"
+        "  x.toString('hex', 0, 3), Buffer.from([0xe9]).toString('latin1'), "
+        "Buffer.byteLength('\\u20ac'),"
+        "  Buffer.isEncoding('base64url'), Buffer.concat([Buffer.from('a'), "
+        "Buffer.alloc(2)]).length,"
+        "  x instanceof Uint8Array, x.toString('utf8', 1, 3)].join()",
+        "true,7,aMOp8J-YgA,h\xc3\xa9\xf0\x9f\x98\x80,68c3a9,\xc3\xa9,3,true,3,true,\xc3\xa9");
+}
+
+static void node_modules_do_their_work(void **state)
+{
+    struct bench *b = *state;
+
+    expect_page(
+        b,
+        "const { EventEmitter, once } = require('events'); const e = new EventEmitter();"
+        "const got = once(e, 'x'); e.emit('x', 1, 2);"
+        "const path = require('node:path'); const { StringDecoder } = require('string_decoder');"
+        "const d = new StringDecoder('utf8'); const qs = require('querystring');"
+        "return [await got, path.join('/a', '../b', 'c.js'), path.extname('x.tar.gz'),"
+        "  d.write(Buffer.from([0xe2, 0x82])) + d.write(Buffer.from([0xac])),"
+        "  qs.stringify({a: [1, 2], b: 'x y'}), JSON.stringify(qs.parse('a=1&a=2&b=%20+&c=%zz')),"
+        "  require('stream/web').ReadableStream === ReadableStream].join(' ')",
+        "1,2 /b/c.js .gz \xe2\x82\xac a=1&a=2&b=x%20y {\"a\":[\"1\",\"2\"],\"b\":\"  "
+        "\",\"c\":\"%zz\"} true");
+    expect_page(b,
+                "const at = require('node:url'); const util = require('node:util');"
+                "const p = at.parse('http://u:p@h:8/a?b=c#d', true); const q = at.parse('/x?y');"
+                "const slow = util.promisify((x, done) => setTimeout(done, 1, null, x + 1));"
+                "return [p.auth, p.host, p.pathname, p.query.b, p.hash, p.href, q.pathname, "
+                "q.search, q.host,"
+                "  at.resolve('/one/two', 'three'), at.fileURLToPath('file:///a%20b'), "
+                "at.pathToFileURL('/a b').href,"
+                "  at.domainToASCII('\\u00e9.de'), at.domainToUnicode('xn--9ca.de'),"
+                "  util.format('%s %d %j', 'a', 4, {x: 1}, 'more'), await slow(1),"
+                "  util.isDeepStrictEqual({a: [1, new Map([[1, {b: 2}]])]}, {a: [1, new Map([[1, "
+                "{b: 2}]])]}),"
+                "  util.isDeepStrictEqual([1], [2]), util.types.isRegExp(/x/)].join(' ')",
+                "u:p h:8 /a c #d http://u:p@h:8/a?b=c#d /x ?y  /one/three /a b file:///a%20b "
+                "xn--9ca.de \xc3\xa9.de "
+                "a 4 {\"x\":1} more 2 true false true");
+    expect_page(b,
+                "const c = require('crypto'); const h = "
+                "c.createHash('sha256').update('a').update(Buffer.from('bc'));"
+                "const copy = h.copy(); let used; const sum = h.digest('hex'); try { h.digest() } "
+                "catch (e) { used = e.code }"
+                "let none; try { c.createHash('x') } catch (e) { none = e.code }"
+                "const n = c.randomInt(3, 5);"
+                "return [sum.slice(0, 8), copy.digest('base64').slice(0, 6), used, none,"
+                "  c.createHash('md5').update('').digest('hex').slice(0, 8),"
+                "  c.createHmac('sha256', 'Jefe').update('what do ya want for "
+                "nothing?').digest('hex').slice(0, 8),"
+                "  c.randomBytes(8).length, n === 3 || n === 4, "
+                "c.timingSafeEqual(Buffer.from('a'), Buffer.from('a')),"
+                "  c.randomUUID().length].join()",
+                "ba7816bf,ungWv4,ERR_CRYPTO_HASH_FINALIZED,ERR_CRYPTO_INVALID_DIGEST,d41d8cd9,"
+                "5bdcc146,8,true,true,36");
+}
+
+static void process_is_there_without_being_node(void **state)
+{
+    struct bench *b = *state;
+
+    expect_page(b,
+                "const seen = []; await new Promise((go) => { process.nextTick((x) => { "
+                "seen.push(x); go() }, 7) });"
+                "return [seen, process.env.NODE_ENV, process.versions.node, global === globalThis, "
+                "process.cwd(),"
+                "  process === require('process')].join()",
+                "7,production,,true,/,true");
+}
+
+static void later_library_functions_are_there(void **state)
+{
+    struct bench *b = *state;
+
+    expect_page(
+        b,
+        "const before = Object.getOwnPropertyDescriptor(Function.prototype, 'toString').value;"
+        "const { promise, resolve } = Promise.withResolvers(); resolve('p');"
+        "const from = await Array.fromAsync((async function* () { yield 1; yield 2 })());"
+        "return [[3, 1].toSorted(), [1, 2].toReversed(), [1, 2].with(0, 9), [1, 2, 3].toSpliced(1, "
+        "1),"
+        "  Object.groupBy([1, 2, 3], (x) => x % 2 ? 'odd' : 'even').odd, await promise, from,"
+        "  [1, 2, 3].values().map((x) => x * 2).filter((x) => x > 2).toArray(), "
+        "'\\ud800'.isWellFormed(),"
+        "  RegExp.escape('a.b'), typeof Symbol.dispose, new ArrayBuffer(4).transfer(8).byteLength,"
+        "  await Promise.try(() => 't'), new Uint8Array([1]).toHex(), Iterator.from([1]).toArray(),"
+        "  before === Function.prototype.toString].join(' ')",
+        "1,3 2,1 9,2 1,3 1,3 p 1,2 4,6 false \\x61\\.b symbol 8 t 01 1 true");
+    expect_page(b,
+                "Array.prototype.toSorted = function () { return 'mine' }; return [2, "
+                "1].toSorted() + ('map' in [].values())",
+                "minetrue");
+}
+
+static void a_library_function_that_nobody_asks_for_costs_no_load(void **state)
+{
+    struct bench *b = *state;
+
+    expect_page(b,
+                "const own = Object.getOwnPropertyDescriptor(Array.prototype, 'toSorted');"
+                "return [typeof own.get, own.enumerable, Set.prototype.union, "
+                "Map.prototype.getOrInsert].join()",
+                "function,false,,");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        JS_TEST(buffer_reads_and_writes_every_encoding),
+        JS_TEST(node_modules_do_their_work),
+        JS_TEST(process_is_there_without_being_node),
+        JS_TEST(later_library_functions_are_there),
+        JS_TEST(a_library_function_that_nobody_asks_for_costs_no_load),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

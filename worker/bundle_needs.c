@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* bundle_needs.c - see bundle_needs.h. */
+#include "worker/bundle_needs.h"
+
+#include "shm/base.h"
+
+#include <string.h>
+
+/* And HTML…Element, SVG…Element. */
+static const char *const browser_names[] = {
+    "window",
+    "document",
+    "location",
+    "history",
+    "localStorage",
+    "sessionStorage",
+    "screen",
+    "customElements",
+    "requestAnimationFrame",
+    "cancelAnimationFrame",
+    "requestIdleCallback",
+    "cancelIdleCallback",
+    "matchMedia",
+    "getComputedStyle",
+    "getSelection",
+    "devicePixelRatio",
+    "innerWidth",
+    "innerHeight",
+    "Image",
+    "Audio",
+    "Node",
+    "Element",
+    "Document",
+    "DocumentFragment",
+    "ShadowRoot",
+    "Text",
+    "Comment",
+    "CharacterData",
+    "Storage",
+    "Location",
+    "History",
+    "MutationObserver",
+    "ResizeObserver",
+    "IntersectionObserver",
+    "PerformanceObserver",
+    "UIEvent",
+    "MouseEvent",
+    "KeyboardEvent",
+    "FocusEvent",
+    "InputEvent",
+    "TouchEvent",
+    "PointerEvent",
+    "PopStateEvent",
+    "CustomElementRegistry",
+    "CSS",
+    "alert",
+    "parent",
+    "top",
+    "frames",
+};
+
+static bool is_element_class(const char *name, size_t bytes)
+{
+    return bytes >= 10 && (memcmp(name, "HTML", 4) == 0 || memcmp(name, "SVG", 3) == 0) &&
+           memcmp(name + bytes - 7, "Element", 7) == 0;
+}
+
+const char *bundle_needs_browser(const char *message, size_t *ret_bytes)
+{
+    static const char before[] = "ReferenceError: ", after[] = " is not defined";
+    const char *name = message + sizeof before - 1, *end;
+
+    if (strncmp(message, before, sizeof before - 1) != 0)
+        return NULL;
+    end = strstr(name, after);
+    if (!end || end[sizeof after - 1] != '\0')
+        return NULL;
+    size_t bytes = (size_t)(end - name);
+    bool known = is_element_class(name, bytes);
+    for (size_t i = 0; i < array_len(browser_names) && !known; i++)
+        known = strlen(browser_names[i]) == bytes && memcmp(browser_names[i], name, bytes) == 0;
+    if (!known)
+        return NULL;
+    *ret_bytes = bytes;
+    return name;
+}
+
+bool bundle_needs_collections(const char *text, size_t bytes)
+{
+    static const char *const names[] = {
+        ".union(",        ".difference(", ".intersection(", "symmetricDifference",
+        "isDisjointFrom", "isSubsetOf",   "isSupersetOf",   "getOrInsert"};
+
+    for (size_t i = 0; i < array_len(names); i++)
+        if (memmem(text, bytes, names[i], strlen(names[i])))
+            return true;
+    return false;
+}
