@@ -139,13 +139,19 @@ static void utf8_tail(Info &info)
     info.GetReturnValue().Set((uint32_t)utf8_open_tail(from.data, from.count));
 }
 
+/* The flag is read at once; the characters are only where it says nothing. */
+static bool one_byte(v8::Local<v8::String> text)
+{
+    return text->IsOneByte() || text->ContainsOnlyOneByte();
+}
+
 /* (string of bytes) -> base64; undefined: it holds a character above U+00FF */
 static void to_base64(Info &info)
 {
     v8::Isolate *isolate = info.GetIsolate();
     Utf8Buffer *work = &js_of(isolate)->scratch;
 
-    if (!info[0]->IsString() || !info[0].As<v8::String>()->ContainsOnlyOneByte())
+    if (!info[0]->IsString() || !one_byte(info[0].As<v8::String>()))
         return;
     v8::Local<v8::String> text = info[0].As<v8::String>();
     size_t count = (size_t)text->Length();
@@ -164,7 +170,7 @@ static void from_base64(Info &info)
     Utf8Buffer *work = &js_of(isolate)->scratch;
     size_t count = 0;
 
-    if (!info[0]->IsString() || !info[0].As<v8::String>()->ContainsOnlyOneByte())
+    if (!info[0]->IsString() || !one_byte(info[0].As<v8::String>()))
         return;
     v8::Local<v8::String> text = info[0].As<v8::String>();
     work->reserve((size_t)text->Length() + 1);
