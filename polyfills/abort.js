@@ -62,6 +62,10 @@
     }
     native.tag(AbortController, 'AbortController');
     native.newSignal = () => new AbortSignal(MAKE);
+    // C's: request.signal, when the client has gone or the deadline has come.
+    native.abort = (signal, gone) => abort(signal, gone
+        ? new DOMException('The client has gone', 'AbortError')
+        : new DOMException('The time for this render is over', 'TimeoutError'));
     native.define('AbortSignal', AbortSignal);
     native.define('AbortController', AbortController);
 }

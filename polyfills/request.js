@@ -4,7 +4,7 @@
 // their like are kept and told, and do nothing.
 'use strict';
 {
-    const { RENDER, requestUrl, requestMethod, requestBody } = native;
+    const { RENDER, requestUrl, requestMethod, requestBody, keepSignal, keptSignal } = native;
     const { empty, extract, isNull, isUnusable, move, copy, mixin } = native.body;
     const { usv, bytes, need, dictionary, oneOf } = native.idl;
     const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -23,6 +23,16 @@
             'origin-when-cross-origin', 'strict-origin-when-cross-origin', 'unsafe-url'],
         duplex: ['half'],
     };
+
+    // One a render, aborted by C: the client has gone, or the deadline has come.
+    function signalOfRender(serial) {
+        let signal = keptSignal(serial);
+        if (signal === undefined) {
+            signal = native.newSignal();
+            keepSignal(serial, signal);
+        }
+        return signal;
+    }
 
     function cleanMethod(method) {
         const text = bytes(method);
@@ -79,17 +89,20 @@
             const state = {
                 url: from === null ? cleanUrl(input) : from.url,
                 method: given.method === undefined ? from === null ? 'GET' : from.method : cleanMethod(given.method),
-                options: null, headers: null, signal: null, source: null, body: null,
+                options: null, headers: null, signal: null, source: null, serial: null, isOwn: false,
+                body: null,
             };
             if (given.window !== undefined && given.window !== null)
                 throw new TypeError('window can only be null');
             state.options = readOptions(given, from);
-            if (given.signal === undefined)
+            if (given.signal === undefined) {
                 state.source = from === null ? null : from.signal ?? from.source;
-            else if (given.signal !== null && !(given.signal instanceof AbortSignal))
+                state.serial = from === null ? null : from.serial;
+            } else if (given.signal !== null && !(given.signal instanceof AbortSignal)) {
                 throw new TypeError('signal must be an AbortSignal');
-            else
+            } else {
                 state.source = given.signal;
+            }
             state.headers = given.headers !== undefined ? new Headers(given.headers)
                 : from === null ? new Headers() : native.copyHeaders(from.headers);
             const hasBody = given.body !== undefined && given.body !== null;
@@ -118,7 +131,7 @@
                     body.source = requestBody(state) ?? null;
                 return request.#state = {
                     url: requestUrl(state) ?? '', method, options: DEFAULTS,
-                    headers: new Headers(RENDER, state), signal: null, source: null, body,
+                    headers: new Headers(RENDER, state), signal: null, source: null, serial: state, isOwn: true, body,
                 };
             };
         }
@@ -142,7 +155,12 @@
         get isHistoryNavigation() { return stateOf(this) && false; }
         get signal() {
             const state = stateOf(this);
-            return state.signal ??= state.source === null ? native.newSignal() : AbortSignal.any([state.source]);
+            if (state.signal === null) {
+                const source = state.source ?? (state.serial === null ? null : signalOfRender(state.serial));
+                state.signal = source === null ? native.newSignal()
+                    : state.isOwn ? source : AbortSignal.any([source]);
+            }
+            return state.signal;
         }
         clone() {
             const state = stateOf(this);
@@ -150,7 +168,7 @@
                 throw new TypeError('The body has been read already, or is locked');
             const twin = new Request(RENDER, 0);
             twin.#state = { ...state, headers: native.copyHeaders(state.headers), signal: null,
-                source: state.signal ?? state.source, body: copy(state.body) };
+                source: state.signal ?? state.source, isOwn: false, body: copy(state.body) };
             return twin;
         }
     }

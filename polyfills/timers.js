@@ -3,5 +3,21 @@
 // they belong to the render that set them and end with it.
 'use strict';
 for (const name of ['setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval',
-    'clearImmediate', 'queueMicrotask'])
+    'clearImmediate'])
     native.define(name, native[name]);
+{
+    const { queueMicrotask: queue, frame, setFrame } = native;
+    // V8 brings the frame (worker/js_frame.cc) back for reactions of promises, not for these.
+    const { queueMicrotask } = {
+        queueMicrotask(callback) {
+            if (typeof callback !== 'function')
+                throw new TypeError('The argument of queueMicrotask must be a function');
+            const own = frame();
+            queue(() => {
+                setFrame(own);
+                callback();
+            });
+        },
+    };
+    native.define('queueMicrotask', queueMicrotask);
+}

@@ -52,10 +52,13 @@ void problem_from_js(struct problem *problem, const char *prefix, const struct j
 /* Thousands of warm-up renders say nothing new after the first. One isolate a process, so one flag.
  */
 static bool console_muted;
+static struct js *speaking; /* the isolate, for the request whose render writes */
 
 static void console_to_log(void *arg, enum js_console level, const char *text, size_t bytes)
 {
     autofree char *located = NULL;
+    const char *id = "";
+    size_t id_bytes = 0;
 
     (void)arg;
     if (console_muted)
@@ -65,19 +68,25 @@ static void console_to_log(void *arg, enum js_console level, const char *text, s
         text = located ? located : text;
         bytes = located ? strlen(located) : bytes;
     }
+    if (speaking)
+        (void)js_speaker(speaking, &id, &id_bytes);
     switch (level) {
     case JS_CONSOLE_ERROR:
-        log_error("console", log_span("text", text, bytes));
+        log_error("console", log_span("request", id_bytes ? id : NULL, id_bytes),
+                  log_span("text", text, bytes));
         break;
     case JS_CONSOLE_WARN:
-        log_warn("console", log_span("text", text, bytes));
+        log_warn("console", log_span("request", id_bytes ? id : NULL, id_bytes),
+                 log_span("text", text, bytes));
         break;
     case JS_CONSOLE_DEBUG:
-        log_debug("console", log_span("text", text, bytes));
+        log_debug("console", log_span("request", id_bytes ? id : NULL, id_bytes),
+                  log_span("text", text, bytes));
         break;
     case JS_CONSOLE_LOG:
     case JS_CONSOLE_INFO:
-        log_info("console", log_span("text", text, bytes));
+        log_info("console", log_span("request", id_bytes ? id : NULL, id_bytes),
+                 log_span("text", text, bytes));
         break;
     }
 }
@@ -238,6 +247,7 @@ static struct js *load_with(const struct heritage *heritage, bool browser, struc
     struct js *js = js_new(&options, &js_error);
     int error;
 
+    speaking = js;
     if (!js) {
         explain(problem, heritage, -ENOMEM, js_error);
         js_error_free(js_error);
@@ -249,6 +259,7 @@ static struct js *load_with(const struct heritage *heritage, bool browser, struc
 
         explain(problem, heritage, error, js_error);
         js_error_free(js_error);
+        speaking = NULL;
         js_free(js);
         return again ? load_with(heritage, true, problem) : NULL;
     }
@@ -285,6 +296,7 @@ static void proven(void *arg, const struct js_result *result)
         problem_from_js(proof->problem, prefix, result->error);
         break;
     case JS_TIMEOUT:
+    case JS_GONE: /* nobody leaves here */
         problem_set(proof->problem,
                     "%snot rendered within render.timeout (%llu ms): it loops, or its promise "
                     "never settles%s%s",

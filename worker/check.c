@@ -53,6 +53,7 @@ static void on_rendered(void *arg, const struct js_result *result)
         problem_from_js(&problem, prefix, result->error);
         break;
     case JS_TIMEOUT:
+    case JS_GONE: /* nobody leaves here */
         problem_set(&problem,
                     "%snot done within render.timeout: it loops, or its promise never settles",
                     prefix);

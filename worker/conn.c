@@ -459,8 +459,11 @@ static void on_readable(struct conn *c)
     struct http *http = c->http;
     ssize_t n;
 
-    if (c->request) { /* more is here than is asked for now; look when the answer is out */
-        watch(c, 0);
+    if (c->request) {
+        if (conn_has_left(c, request_waited_ms(c->request)))
+            conn_free(c);
+        else /* more is here than is asked for now; look when the answer is out */
+            watch(c, 0);
         return;
     }
     n = read(c->fd, http->in, sizeof http->in);

@@ -94,6 +94,13 @@ struct request *request_new(struct conn *conn, const struct http_parse *outer,
 void request_forget(struct request *request)
 {
     request->conn = NULL;
+    if (request->alone && request->alone->begun) /* no cache gets the page: nobody wants it now */
+        (void)renderer_cancel(request->alone->all->worker->renderer, &request->alone->job);
+}
+
+uint64_t request_waited_ms(const struct request *request)
+{
+    return request->alone ? (mono_ns() - request->alone->job.queued_ns) / 1000000u : 0;
 }
 
 void flight_unlist(struct flight *f)
@@ -235,6 +242,7 @@ struct flight *flight_new(struct requests *all, const struct flight_plan *plan, 
     memcpy(f->key_text, plan->key.data ? plan->key.data : "", plan->key.bytes);
     TAILQ_INIT(&f->requests);
     TAILQ_INSERT_TAIL(&f->requests, r, link);
+    r->alone = plan->kind == FLIGHT_BYPASS ? f : NULL;
     (void)snprintf(f->id, sizeof f->id, "%08x%08x", all->id_base, all->id_count++);
 
     f->origin = f->key_text + plan->key.bytes;

@@ -32,7 +32,8 @@ struct worker;
 
 struct request {
     TAILQ_ENTRY(request) link;
-    struct conn *conn; /* NULL: it has left, or there never was one (a refresh) */
+    struct conn *conn;    /* NULL: it has left, or there never was one (a refresh) */
+    struct flight *alone; /* that bypasses the caches, for this request only */
     bool as_json;
     struct http_parse *outer; /* of the request to be answered */
     struct http_parse *head;  /* of the request to be rendered; the same but for POST /render */

@@ -423,7 +423,8 @@ void flight_done(struct render_job *job, enum render_end end, const struct js_re
     } else if (result->outcome == JS_OK) {
         flight_land(f, result);
     } else {
-        log_failure(f, result, NULL);
+        if (result->outcome != JS_GONE)
+            log_failure(f, result, NULL);
         flight_fail(f, result->outcome == JS_TIMEOUT ? 504 : 500, result->error);
     }
 }

@@ -8,8 +8,8 @@
  *  2. No C++ or JavaScript exception crosses; each entry opens its own scopes and a TryCatch.
  *  3. One isolate, one thread: every call but js_terminate() belongs to the thread that
  *     made the struct js (in a worker: the one that forked).
- *  4. JavaScript runs only inside js_load, js_load_bundle, js_render, js_run_timers. Nothing else
- *     enters it.
+ *  4. JavaScript runs only inside js_load, js_load_bundle, js_render, js_step (js_run_timers) and, for
+ *     the listeners of request.signal, js_cancel. Nothing else enters it; js_settle() only notes.
  *     In a tick (js_set_tick) JavaScript is on the stack already: nothing enters it then.
  *  5. This header holds no _Atomic, includes nothing of shm/, and never logs: text goes to
  *     the callbacks that the owner gave.
@@ -25,7 +25,9 @@
 extern "C" {
 #endif
 
-struct js; /* an isolate with its context, polyfills and, after js_load(), a bundle */
+struct js;      /* an isolate with its context, polyfills and, after js_load(), a bundle */
+struct js_open; /* a render that has begun; valid until its done is called */
+struct js_wait; /* what a render waits for outside of JavaScript; see struct js_outside */
 
 /* An exception as people need it. All strings are NUL-terminated, never NULL, "" if unknown. */
 struct js_error {
@@ -45,6 +47,7 @@ enum js_outcome {
     JS_ERROR,   /* threw, rejected, or returned what is not a page */
     JS_TIMEOUT, /* ended by js_terminate() or js_cancel() */
     JS_OOM,     /* met the heap limit */
+    JS_GONE,    /* js_cancel(): the client has gone, nobody wants it any more */
 };
 
 enum js_console {
@@ -53,6 +56,22 @@ enum js_console {
     JS_CONSOLE_INFO,
     JS_CONSOLE_WARN,
     JS_CONSOLE_ERROR
+};
+
+/*
+ * Work outside of JavaScript that a render waits for: a fetch, a native function. Polyfills begin it
+ * by native.ask(what, data), which gives a promise; C does it, in the loop, and ends it by
+ * js_settle(). Both callbacks: on the owner's thread, in the midst of JavaScript, without the lane
+ * (lane.h): what they share with the loop they touch after lane_take(). They must not enter the edge.
+ */
+struct js_outside {
+    /* Begin it. what and data (text as UTF-8, or bytes) are borrowed for the call. The wait stays
+     * valid until it is settled or `forget` has returned. False: refused; the promise is rejected. */
+    bool (*ask)(void *arg, struct js_wait *wait, const char *what, size_t what_bytes,
+                const void *data, size_t data_bytes);
+    /* The render has ended before: stop the work; the wait goes. To settle it at this moment, on the
+     * thread that turns the loop, has no effect. */
+    void (*forget)(void *arg, struct js_wait *wait);
 };
 
 struct js_options {
@@ -67,7 +86,9 @@ struct js_options {
     /* Put the places of an error where people look for them (source maps): may replace any of its
      * strings, by malloc. Called for each error before it is told. NULL: as V8 tells them. */
     void (*locate)(struct js_error *error);
-    void *arg; /* kept, handed to console */
+    struct js_outside outside; /* NULLs: every ask is refused */
+    void *arg;                 /* kept, handed to console and outside */
+    const char *expose;        /* tests: one function of `native` set on globalThis; or NULL */
 };
 
 /*
@@ -214,23 +235,67 @@ typedef void js_done(void *arg, const struct js_result *result);
 
 /*
  * Render: calls the bundle's function. `done` is called exactly once, on this thread: before
- * js_render() returns when the answer (or a promise that settles in microtasks) is there, else
- * from a later js_run_timers() or js_cancel(). It may free arg, but must not enter the edge again.
- * One render at a time: -EBUSY while another one has not called done, and in a tick. 0 otherwise.
+ * js_render() returns, which then is NULL, when the answer (or a promise that settles in microtasks)
+ * is there; else from a later js_step() or js_cancel(). It may free arg, but must not enter the edge
+ * again. Any number may be open at once, JS_OPEN_MAX at most: beyond it the render ends as JS_ERROR.
+ * Never in a tick.
  */
-int js_render(struct js *js, const struct js_request *request, js_done *done, void *arg);
+struct js_open *js_render(struct js *js, const struct js_request *request, js_done *done,
+                          void *arg);
+#define JS_OPEN_MAX 16384u
 
-/* True between a js_render() that returned with its promise open and its done. */
-bool js_pending(const struct js *js);
+/* How many renders are open. */
+size_t js_pending(const struct js *js);
 
-/* When the next timer of the open render is due: mono milliseconds, UINT64_MAX: none. */
-uint64_t js_next_timer_ms(const struct js *js);
+/* The arg of an open render. */
+void *js_arg(const struct js_open *open);
 
-/* Run the timers due at now_ms, FIFO for equal deadlines, microtasks after each. May call done. */
+/* When there is something to do for an open render: mono milliseconds; 0: now; UINT64_MAX: nothing
+ * is known to come. */
+uint64_t js_next_timer_ms(struct js *js);
+
+/* The render that js_step() would go on with at now_ms, or NULL. */
+struct js_open *js_due(struct js *js, uint64_t now_ms);
+
+/*
+ * Go on with a render that js_due() has given: one timer, or one thing that was settled, and the
+ * microtasks. May call its done; another render whose promise that settled is due next.
+ */
+void js_step(struct js *js, struct js_open *open, uint64_t now_ms);
+
+/* Steps for all that is due at now_ms, timers FIFO for equal deadlines. What they set waits for the
+ * next call. */
 void js_run_timers(struct js *js, uint64_t now_ms);
 
-/* End the open render, if any, with this outcome: its timers go, done is called. */
-void js_cancel(struct js *js, enum js_outcome outcome);
+/* No timer and nothing outside is left that could settle the promises that are open. */
+bool js_is_stuck(const struct js *js);
+
+/*
+ * End an open render: JS_TIMEOUT or JS_GONE. Its timers go, what it waits for outside is forgotten,
+ * done is called; then the listeners of its request.signal run, which is JavaScript.
+ */
+void js_cancel(struct js *js, struct js_open *open, enum js_outcome outcome);
+
+enum js_value {
+    JS_VALUE_NOTHING, /* undefined */
+    JS_VALUE_TEXT,    /* UTF-8 -> a string */
+    JS_VALUE_BYTES,   /* -> Uint8Array */
+    JS_VALUE_JSON,    /* parsed */
+    JS_VALUE_ERROR,   /* rejects, with a TypeError of this text */
+};
+
+/*
+ * What a render waited for outside is there: takes the wait. Enters no JavaScript, so any callback of
+ * the loop may call it, on whatever thread has the lane; the render becomes due. data is copied.
+ */
+void js_settle(struct js_wait *wait, enum js_value kind, const void *data, size_t bytes);
+
+/* The owner's own of a wait: NULL until set. */
+void js_wait_set_work(struct js_wait *wait, void *work);
+void *js_wait_work(const struct js_wait *wait);
+
+/* Within the console callback: the id of the request whose render speaks. False: none does. */
+bool js_speaker(const struct js *js, const char **ret_id, size_t *ret_bytes);
 
 /*
  * Stop the JavaScript that runs now; it ends with JS_TIMEOUT. Any thread, never a signal
@@ -245,8 +310,8 @@ void js_terminate(struct js *js);
  * stopped.
  *
  * tick  on the owner's thread. Of this header it may call js_terminate(), js_request_tick(),
- *       js_heap(), js_pending() and js_next_timer_ms(): js_render() gives -EBUSY, all else that
- *       enters JavaScript or ends a render aborts, for it would do so under a render's feet.
+ *       js_heap(), js_pending(), js_next_timer_ms() and js_settle(): all that enters JavaScript or
+ *       ends a render aborts, for it would do so under a render's feet.
  *       NULL: no ticks. arg: kept.
  */
 void js_set_tick(struct js *js, void (*tick)(void *arg), void *arg);

@@ -14,7 +14,8 @@ extern std::unique_ptr<v8::Platform> js_platform;
 class Entry
 {
   public:
-    explicit Entry(js *js);
+    /* for: the render that it is for; nullptr: none */
+    explicit Entry(js *js, js_open *render = nullptr);
     ~Entry();
     /* Nothing of JavaScript runs any more; JS_OK, or how it was stopped. Once, or by the
      * destructor. */
@@ -48,6 +49,8 @@ void js_pump(js *js);       /* tasks of the platform: GC, WebAssembly */
 void js_recover(js *js);    /* after JS_OOM, outside of entries: GC, limit restored */
 uint64_t js_clock_ns(void); /* CLOCK_MONOTONIC */
 bool js_install_polyfills(js *js, js_error **ret_error); /* js_load.cc */
+
+void js_end_all(js *js); /* js_render.cc: before js_free() */
 
 /* js_error.cc */
 js_error *js_error_new(const char *message, size_t bytes);
@@ -90,6 +93,25 @@ js_bytes js_bytes_of(v8::Local<v8::Value> value);
 void js_return_bytes(const v8::FunctionCallbackInfo<v8::Value> &info, const void *data,
                      size_t count);
 
+/* js_frame.cc: which render's JavaScript runs. nullptr: none, or one that has ended. */
+js_open *js_current(const js *js);
+js_open *js_find_open(const js *js, double serial);
+void js_frame_enter(js *js, js_open *render); /* the frame that a render begins with */
+
+/* One after another, as a scope: who speaks in js_report(), outside of the JavaScript itself. */
+class Speaks
+{
+  public:
+    Speaks(js *js, uint64_t serial);
+    ~Speaks();
+    Speaks(const Speaks &) = delete;
+    Speaks &operator=(const Speaks &) = delete;
+
+  private:
+    js *const owner;
+    js_open *const before;
+};
+
 /* js_natives.cc, js_random.cc, js_request.cc, js_timers.cc: functions put on `native` for the
  * polyfills. */
 struct js_native {
@@ -110,8 +132,10 @@ void js_random_install(js *js, v8::Local<v8::Object> native);
 void js_random_seed(js *js); /* also the origin of performance.now() */
 void js_request_install(js *js, v8::Local<v8::Object> native);
 void js_timers_install(js *js, v8::Local<v8::Object> native);
-void js_timers_clear(js *js);
+void js_timers_clear(js *js);                               /* those set while a bundle loads */
 void js_timers_load(js *js, Entry &entry, uint64_t now_ms); /* those due while a bundle loads */
+void js_frame_install(js *js, v8::Local<v8::Object> native);
+void js_wait_install(js *js, v8::Local<v8::Object> native);
 
 static inline js *js_of(v8::Isolate *isolate)
 {

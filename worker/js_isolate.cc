@@ -3,7 +3,7 @@
  * js_isolate.cc - V8 and the isolate: start, limits of heap and stack, entries into JavaScript and
  * how they are stopped. What the entries do is elsewhere (js_load, js_render, js_timers).
  */
-#include "worker/js_internal.h"
+#include "worker/js_render.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -125,7 +125,9 @@ static void on_rejection(v8::PromiseRejectMessage message)
     js *js = js_of(isolate);
 
     if (message.GetEvent() == v8::kPromiseRejectWithNoHandler) {
-        js->rejections.push_back({v8::Global<v8::Promise>(isolate, message.GetPromise()),
+        const js_open *render = js_current(js);
+        js->rejections.push_back({render ? render->serial : 0,
+                                  v8::Global<v8::Promise>(isolate, message.GetPromise()),
                                   v8::Global<v8::Value>(isolate, message.GetValue())});
     } else if (message.GetEvent() == v8::kPromiseHandlerAddedAfterReject) {
         for (size_t i = 0; i < js->rejections.size(); i++) {
@@ -185,6 +187,9 @@ struct js *js_new(const struct js_options *options, struct js_error **ret_error)
     if (!js)
         return nullptr;
     js->options = *options;
+    js->slots.push_back(std::make_unique<js_open>());
+    TAILQ_INIT(&js->ready);
+    LIST_INIT(&js->load.timers);
     js_random_seed(js);
     if (!set_up(js) || !js_install_polyfills(js, &error)) {
         js_free(js);
@@ -201,7 +206,7 @@ static void drop_handles(js *js)
 {
     js->rejections.clear();
     js_timers_clear(js);
-    js->render.promise.Reset();
+    js->watch.Reset();
     js->native.Reset();
     js->describe.Reset();
     js->call.Reset();
@@ -223,7 +228,7 @@ void js_free(struct js *js)
     if (!js)
         return;
     (void)not_in_a_tick(js);
-    js_cancel(js, JS_TIMEOUT);
+    js_end_all(js);
     drop_handles(js);
     if (js->isolate)
         js->isolate->Dispose();
@@ -231,7 +236,7 @@ void js_free(struct js *js)
     delete js;
 }
 
-Entry::Entry(js *js)
+Entry::Entry(js *js, js_open *render)
     : owner(not_in_a_tick(js)), isolate_scope(js->isolate), handle_scope(js->isolate),
       context(js->context.Get(js->isolate)), context_scope(context), caught(js->isolate)
 {
@@ -240,6 +245,8 @@ Entry::Entry(js *js)
         js->isolate->CancelTerminateExecution();
     js->stopped = false;
     js->out_of_memory = false;
+    js->entered = render;
+    js_frame_enter(js, render);
     js->running.store(++js->entries, std::memory_order_release); /* pairs js_terminate()'s load */
 }
 
@@ -267,7 +274,10 @@ js_outcome Entry::leave()
         if (js_stopped(owner)) {
             drop_microtasks(owner->isolate);
             owner->rejections.clear();
+            js_render_scan(owner);
         }
+        owner->entered = nullptr;
+        js_frame_enter(owner, nullptr);
     }
     if (owner->stopped)
         return JS_TIMEOUT;
@@ -348,6 +358,7 @@ void js_microtasks(js *js)
     std::vector<Rejection> lost;
     lost.swap(js->rejections);
     for (Rejection &rejection : lost) {
+        Speaks speaks(js, rejection.serial);
         v8::Local<v8::Value> reason = rejection.reason.Get(isolate);
         js_report(js, reason, v8::Exception::CreateMessage(isolate, reason), "Unhandled rejection");
     }

@@ -46,6 +46,18 @@ static bool get_function(js *js, Entry &entry, const char *name, v8::Local<v8::F
     return true;
 }
 
+/* Tests reach what no bundle does. */
+static void expose(js *js, Entry &entry, v8::Local<v8::Object> native)
+{
+    v8::Local<v8::Value> value;
+
+    if (!js->options.expose)
+        return;
+    v8::Local<v8::String> name = js_name(js->isolate, js->options.expose);
+    if (native->Get(entry.context, name).ToLocal(&value))
+        (void)entry.context->Global()->Set(entry.context, name, value).FromMaybe(false);
+}
+
 bool js_install_polyfills(js *js, js_error **ret_error)
 {
     Entry entry(js);
@@ -58,6 +70,8 @@ bool js_install_polyfills(js *js, js_error **ret_error)
     js_natives_install(js, native);
     js_request_install(js, native);
     js_timers_install(js, native);
+    js_frame_install(js, native);
+    js_wait_install(js, native);
     js_native_set(js, native, "generation", v8::Number::New(js->isolate, js->options.generation));
     js_native_set(js, native, "version", js_string(js->isolate, version, strlen(version)));
     for (size_t i = 0; i < polyfill_count; i++) {
@@ -71,6 +85,7 @@ bool js_install_polyfills(js *js, js_error **ret_error)
         return false;
     }
     js->describe.Reset(js->isolate, describe);
+    expose(js, entry, native);
     return true;
 }
 

@@ -1,31 +1,56 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * js_render.cc - a render from its call to its one done: now, after timers, or cancelled. What a
- * page is made of reads js_result; what the request shows js_request.
+ * js_render.cc - renders from their call to their one done: now, after steps (timers, what came from
+ * outside), or cancelled. Any number may be open, each in a slot of its own; what a page is made of
+ * reads js_result; what the request shows js_request; which render runs knows js_frame.
  */
 #include "worker/js_render.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <algorithm>
 
 /* What the largest page has needed is kept for the next, up to this. */
 #define BODY_KEEP_BYTES ((size_t)1 << 20)
 #define UNSETTLED "the promise that renderPage returned was still open when it was ended"
+#define LEFT "the client has gone"
 
 enum progress { OPEN, ENDED };
 
-static void begin(js *js, const js_request *request, js_done *done, void *arg)
+/* nullptr: all are taken. The last one freed first: one render at a time always has the same. */
+static js_open *take_slot(js *js)
 {
-    Render *render = &js->render;
+    uint32_t slot = (uint32_t)js->slots.size();
 
-    js_timers_clear(js); /* what a task between renders may have set */
+    if (!js->free_slots.empty()) {
+        slot = js->free_slots.back();
+        js->free_slots.pop_back();
+        return js->slots[slot].get();
+    }
+    if (slot >= JS_OPEN_MAX)
+        return nullptr;
+    js->slots.push_back(std::make_unique<js_open>());
+    js_open *render = js->slots.back().get();
+    render->js = js;
+    render->slot = slot;
+    LIST_INIT(&render->timers);
+    TAILQ_INIT(&render->waits);
+    return render;
+}
+
+static void begin(js *js, js_open *render, const js_request *request, js_done *done, void *arg)
+{
+    js_timers_clear(js);
     js->allocator->refused = false;
     js_error_free(js->stood);
     js->stood = nullptr;
+    if (js->open_count++ == 0)
+        js->timers.run_ms = 0;
     render->open = true;
-    render->serial++;
+    render->ending = render->kept_request = render->is_settled = false;
+    render->serial = ++js->renders * JS_OPEN_MAX + render->slot;
     render->done = done;
     render->arg = arg;
     render->request = *request;
@@ -35,10 +60,13 @@ static void begin(js *js, const js_request *request, js_done *done, void *arg)
 }
 
 /* js_render() is about to return with the promise open: what it borrowed goes away with it. */
-static void keep_request(Render *render)
+static void keep_request(js_open *render)
 {
     js_request *r = &render->request;
 
+    if (render->kept_request)
+        return;
+    render->kept_request = true;
     r->url = render->kept.keep(r->url, r->url_bytes);
     r->method = render->kept.keep(r->method, r->method_bytes);
     r->origin = render->kept.keep(r->origin, r->origin_bytes);
@@ -54,10 +82,45 @@ static void keep_request(Render *render)
     r->headers = render->request_headers.data();
 }
 
-/* The one call of done. Outside of entries; error is taken. */
-static void finish(js *js, js_result *result, js_error *error)
+/* native.abort(signal, gone): the listeners of request.signal. The answer is out already. */
+static void abort_signal(js *js, js_open *render, js_outcome outcome)
 {
-    Render *render = &js->render;
+    js_outcome left;
+    {
+        Entry entry(js, render);
+        v8::Local<v8::Value> abort;
+        v8::Local<v8::Value> arguments[] = {render->signal.Get(js->isolate),
+                                            v8::Boolean::New(js->isolate, outcome == JS_GONE)};
+
+        if (js->native.Get(js->isolate)
+                ->Get(entry.context, js_name(js->isolate, "abort"))
+                .ToLocal(&abort) &&
+            abort->IsFunction() &&
+            abort.As<v8::Function>()
+                ->Call(entry.context, v8::Undefined(js->isolate), 2, arguments)
+                .IsEmpty())
+            entry.caught.Reset();
+        js_microtasks(js);
+        left = entry.leave();
+    }
+    if (left == JS_OOM)
+        js_recover(js);
+}
+
+/* Nobody finds it any more. */
+static void release(js *js, js_open *render)
+{
+    render->open = false;
+    render->signal.Reset();
+    render->kept.reset();
+    js->open_count--;
+    js->free_slots.push_back(render->slot);
+}
+
+/* The one call of done. Outside of entries; error is taken. */
+static void finish(js *js, js_open *render, js_result *result, js_error *error)
+{
+    bool aborts = result->outcome != JS_OK && !render->signal.IsEmpty();
     js_done *done = render->done;
 
     if (result->outcome == JS_ERROR && js->allocator->refused)
@@ -69,16 +132,26 @@ static void finish(js *js, js_result *result, js_error *error)
     result->reads.all = render->read_all;
     result->reads.header = render->read_names.data();
     result->reads.header_count = render->read_names.size();
-    render->open = false;
     render->promise.Reset();
-    js_timers_clear(js);
+    if (render->is_settled)
+        js->settled.erase(std::find(js->settled.begin(), js->settled.end(), render->serial));
+    js_timers_end(js, render);
+    js_wait_end(js, render);
+    if (aborts) { /* done may free what was borrowed */
+        keep_request(render);
+        render->ending = true;
+    } else {
+        render->open = false;
+    }
     done(render->arg, result);
     js_error_free(error);
-    render->kept.reset();
     js->page.text.reset();
     js->page.body.trim(BODY_KEEP_BYTES);
     if (result->outcome == JS_OOM)
         js_recover(js);
+    if (aborts)
+        abort_signal(js, render, result->outcome);
+    release(js, render);
 }
 
 static js_error *heap_error(const js *js)
@@ -96,10 +169,11 @@ static js_error *literal_error(const char *text)
 }
 
 /* A value, or an exception in entry.caught, or stopped. */
-static v8::MaybeLocal<v8::Value> call(js *js, Entry &entry, js_error **ret_error)
+static v8::MaybeLocal<v8::Value> call(js *js, Entry &entry, const js_open *render,
+                                      js_error **ret_error)
 {
     v8::Isolate *isolate = js->isolate;
-    const js_request *request = &js->render.request;
+    const js_request *request = &render->request;
     v8::Local<v8::Value> data = v8::Undefined(isolate);
 
     if (request->data_bytes &&
@@ -113,7 +187,7 @@ static v8::MaybeLocal<v8::Value> call(js *js, Entry &entry, js_error **ret_error
         *ret_error = js_error_new(text.data(), text.size());
         return {};
     }
-    v8::Local<v8::Value> arguments[] = {v8::Number::New(isolate, (double)js->render.serial),
+    v8::Local<v8::Value> arguments[] = {v8::Number::New(isolate, (double)render->serial),
                                         js_string(isolate, request->url, request->url_bytes), data,
                                         v8::Number::New(isolate, request->call)};
     if (request->call != JS_CALL_PAGE)
@@ -134,9 +208,10 @@ static js_error *read_page(js *js, Entry &entry, v8::Local<v8::Value> value, js_
 }
 
 /* `value` is what renderPage returned, after a checkpoint. */
-static progress conclude(js *js, Entry &entry, v8::Local<v8::Value> value, js_result *result,
-                         js_error **ret_error)
+static progress conclude(js *js, Entry &entry, js_open *render, v8::Local<v8::Value> value,
+                         js_result *result, js_error **ret_error)
 {
+    js_frame_enter(js, render); /* the checkpoint has left none */
     if (!value->IsPromise()) {
         *ret_error = read_page(js, entry, value, result);
         return ENDED;
@@ -145,13 +220,12 @@ static progress conclude(js *js, Entry &entry, v8::Local<v8::Value> value, js_re
     if (promise->State() == v8::Promise::kPending) {
         js_pump(js); /* WebAssembly settles its promises in tasks */
         js_microtasks(js);
+        js_frame_enter(js, render);
     }
     if (js_stopped(js))
         return ENDED;
-    if (promise->State() == v8::Promise::kPending) {
-        js->render.promise.Reset(js->isolate, promise);
+    if (promise->State() == v8::Promise::kPending)
         return OPEN;
-    }
     if (promise->State() == v8::Promise::kFulfilled) {
         *ret_error = read_page(js, entry, promise->Result(), result);
         return ENDED;
@@ -161,6 +235,52 @@ static progress conclude(js *js, Entry &entry, v8::Local<v8::Value> value, js_re
     *ret_error = js_error_from(js, entry.context, reason,
                                v8::Exception::CreateMessage(js->isolate, reason), "rejected with");
     return ENDED;
+}
+
+static void note_settled(js *js, js_open *render)
+{
+    if (!render->is_settled) {
+        render->is_settled = true;
+        js->settled.push_back(render->serial);
+    }
+}
+
+/* A reaction of a render's promise: its frame says whose. */
+static void on_settled(const v8::FunctionCallbackInfo<v8::Value> &info)
+{
+    js *js = js_of(info.GetIsolate());
+    js_open *render = js_current(js);
+
+    if (render && render->serial && !render->promise.IsEmpty())
+        note_settled(js, render);
+}
+
+/* Another render's step, or a task, may settle its promise: V8 then tells us. */
+static void watch(js *js, Entry &entry, js_open *render, v8::Local<v8::Promise> promise)
+{
+    v8::Local<v8::Function> function;
+
+    render->promise.Reset(js->isolate, promise);
+    if (js->watch.IsEmpty()) {
+        if (!v8::Function::New(entry.context, on_settled, {}, 0, v8::ConstructorBehavior::kThrow)
+                 .ToLocal(&function))
+            return;
+        js->watch.Reset(js->isolate, function);
+    }
+    function = js->watch.Get(js->isolate);
+    js_frame_enter(js, render);
+    (void)promise->Then(entry.context, function, function).IsEmpty();
+}
+
+void js_render_scan(js *js)
+{
+    if (js->open_count == 0)
+        return;
+    v8::HandleScope handle_scope(js->isolate);
+    for (auto &render : js->slots)
+        if (render->open && !render->promise.IsEmpty() &&
+            render->promise.Get(js->isolate)->State() != v8::Promise::kPending)
+            note_settled(js, render.get());
 }
 
 /* Between renders: V8's tasks (GC, finalizers), which would pile up. The page is out already. */
@@ -173,7 +293,7 @@ static void idle(js *js)
 }
 
 /* How the entry was left goes before what the JavaScript gave. */
-static void end(js *js, js_outcome left, js_result *result, js_error *error)
+static void end(js *js, js_open *render, js_outcome left, js_result *result, js_error *error)
 {
     if (left != JS_OK) {
         js_error_free(error);
@@ -181,7 +301,7 @@ static void end(js *js, js_outcome left, js_result *result, js_error *error)
         error = left == JS_OOM ? heap_error(js) : js->stood;
         js->stood = nullptr;
     }
-    finish(js, result, error);
+    finish(js, render, result, error);
     idle(js);
 }
 
@@ -196,11 +316,12 @@ static void forget_rejection(js *js, v8::Local<v8::Value> value)
     }
 }
 
-static progress start(js *js, Entry &entry, js_result *result, js_error **ret_error)
+static progress start(js *js, Entry &entry, js_open *render, js_result *result,
+                      js_error **ret_error)
 {
     v8::Local<v8::Value> value;
 
-    if (!call(js, entry, ret_error).ToLocal(&value)) {
+    if (!call(js, entry, render, ret_error).ToLocal(&value)) {
         result->outcome = JS_ERROR;
         if (!*ret_error && !js_stopped(js))
             *ret_error = js_error_caught(js, entry);
@@ -212,7 +333,10 @@ static progress start(js *js, Entry &entry, js_result *result, js_error **ret_er
         forget_rejection(js, value);
     }
     js_microtasks(js);
-    return js_stopped(js) ? ENDED : conclude(js, entry, value, result, ret_error);
+    if (js_stopped(js) || conclude(js, entry, render, value, result, ret_error) == ENDED)
+        return ENDED;
+    watch(js, entry, render, value.As<v8::Promise>());
+    return OPEN;
 }
 
 static js_result blank_result(const js *js)
@@ -227,68 +351,133 @@ static js_result blank_result(const js *js)
     return result;
 }
 
-int js_render(struct js *js, const struct js_request *request, js_done *done, void *arg)
+struct js_open *js_render(struct js *js, const struct js_request *request, js_done *done, void *arg)
 {
+    assert(!js->ticking);
     js_result result = blank_result(js);
+    js_open *render = take_slot(js);
     js_error *error = nullptr;
     js_outcome left;
 
-    if (js->render.open || js->ticking)
-        return -EBUSY;
-    begin(js, request, done, arg);
+    if (!render) {
+        result.outcome = JS_ERROR;
+        result.error = error = literal_error("too many renders are open");
+        done(arg, &result);
+        js_error_free(error);
+        return nullptr;
+    }
+    begin(js, render, request, done, arg);
     if (js->call.IsEmpty()) {
         result.outcome = JS_ERROR;
-        finish(js, &result, literal_error("no bundle is loaded"));
-        return 0;
+        finish(js, render, &result, literal_error("no bundle is loaded"));
+        return nullptr;
     }
     {
-        Entry entry(js);
-        if (start(js, entry, &result, &error) == OPEN) {
-            keep_request(&js->render);
-            return 0;
+        Entry entry(js, render);
+        if (start(js, entry, render, &result, &error) == OPEN) {
+            keep_request(render);
+            return render;
         }
         left = entry.leave();
     }
-    end(js, left, &result, error);
-    return 0;
+    end(js, render, left, &result, error);
+    return nullptr;
 }
 
-void js_render_resume(js *js, js_render_step *step, uint64_t now_ms)
+static bool advance(js *js, Entry &entry, js_open *render, uint64_t now_ms)
+{
+    js_wait *wait;
+
+    if (render->is_settled)
+        return true;
+    if ((wait = js_wait_take(js, render)))
+        js_wait_deliver(js, entry, wait);
+    else if (js_timers_due(js, now_ms, UINT64_MAX) == render)
+        js_timers_fire(js, entry, now_ms);
+    else
+        return false;
+    return true;
+}
+
+void js_step(struct js *js, struct js_open *render, uint64_t now_ms)
 {
     js_result result = blank_result(js);
     js_error *error = nullptr;
     js_outcome left;
     {
-        Entry entry(js);
-        step(js, entry, now_ms);
+        Entry entry(js, render);
+        if (!advance(js, entry, render, now_ms))
+            return;
         if (!js_stopped(js) &&
-            conclude(js, entry, js->render.promise.Get(js->isolate), &result, &error) == OPEN)
+            conclude(js, entry, render, render->promise.Get(js->isolate), &result, &error) == OPEN)
             return;
         left = entry.leave();
     }
-    end(js, left, &result, error);
+    end(js, render, left, &result, error);
 }
 
-bool js_render_settled(const js *js)
+static js_open *due(js *js, uint64_t now_ms, uint64_t sequence)
 {
-    v8::HandleScope handle_scope(js->isolate);
-
-    return js->render.promise.Get(js->isolate)->State() != v8::Promise::kPending;
+    if (!js->settled.empty())
+        return js_find_open(js, (double)js->settled.front());
+    js_open *waiting = js_wait_due(js);
+    return waiting ? waiting : js_timers_due(js, now_ms, sequence);
 }
 
-bool js_pending(const struct js *js)
+struct js_open *js_due(struct js *js, uint64_t now_ms)
 {
-    return js->render.open;
+    return due(js, now_ms, UINT64_MAX);
 }
 
-void js_cancel(struct js *js, enum js_outcome outcome)
+void js_run_timers(struct js *js, uint64_t now_ms)
+{
+    uint64_t sequence = js->timers.sequence;
+    js_open *render;
+
+    assert(!js->ticking);
+    while ((render = due(js, now_ms, sequence)))
+        js_step(js, render, now_ms);
+}
+
+uint64_t js_next_timer_ms(struct js *js)
+{
+    if (!js->settled.empty() || js_wait_due(js))
+        return 0;
+    return js->timers.queue.empty() ? UINT64_MAX : js->timers.queue.begin()->first.first;
+}
+
+bool js_is_stuck(const struct js *js)
+{
+    return js->settled.empty() && js->wait_count == 0 && js->timers.queue.empty();
+}
+
+size_t js_pending(const struct js *js)
+{
+    return js->open_count;
+}
+
+void *js_arg(const struct js_open *open)
+{
+    return open->arg;
+}
+
+void js_cancel(struct js *js, struct js_open *open, enum js_outcome outcome)
 {
     js_result result = blank_result(js);
 
     assert(!js->ticking); /* its JavaScript may be what runs */
-    if (!js->render.open)
-        return;
-    result.outcome = outcome == JS_OK ? JS_TIMEOUT : outcome;
+    result.outcome = outcome == JS_GONE ? JS_GONE : JS_TIMEOUT;
     v8::Isolate::Scope isolate_scope(js->isolate); /* handles of timers go */
-    finish(js, &result, literal_error(UNSETTLED));
+    finish(js, open, &result, literal_error(outcome == JS_GONE ? LEFT : UNSETTLED));
+}
+
+void js_end_all(js *js)
+{
+    if (!js->isolate)
+        return;
+    for (auto &render : js->slots) {
+        render->signal.Reset(); /* nothing of JavaScript runs any more */
+        if (render->open)
+            js_cancel(js, render.get(), JS_TIMEOUT);
+    }
 }

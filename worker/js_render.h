@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* js_render.h - the open render as timers see it: inside of the C edge only. */
+/* js_render.h - open renders as timers and waits see them: inside of the C edge only. */
 #ifndef SSRD_WORKER_JS_RENDER_H
 #define SSRD_WORKER_JS_RENDER_H
 
 #include "worker/js_internal.h"
 
-typedef void js_render_step(js *js, Entry &entry, uint64_t now_ms);
+/* The first timer of all, if it is due at now_ms and was set before `sequence`: its owner. */
+js_open *js_timers_due(js *js, uint64_t now_ms, uint64_t sequence);
+void js_timers_fire(js *js, Entry &entry, uint64_t now_ms); /* that one, in an entry of its owner */
+void js_timers_end(js *js, js_open *owner);                 /* all of one render */
 
-/* Run a step in an entry of the open render, then end the render if its promise has settled or the
- * step was stopped. May call done. */
-void js_render_resume(js *js, js_render_step *step, uint64_t now_ms);
+/* What was settled from outside: whose is first; take it, if it is this render's. */
+js_open *js_wait_due(js *js);
+js_wait *js_wait_take(js *js, const js_open *owner);
+void js_wait_deliver(js *js, Entry &entry, js_wait *wait); /* frees it */
+void js_wait_end(js *js, js_open *owner);
 
-/* The promise of the open render has its value, or its error. */
-bool js_render_settled(const js *js);
+/* Note those whose promise has its value: after an entry whose microtasks were dropped. */
+void js_render_scan(js *js);
 
 #endif

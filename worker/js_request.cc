@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * js_request.cc - the request of the open render as polyfills/request.js asks for it, bit by bit: a
+ * js_request.cc - the request of an open render as polyfills/request.js asks for it, bit by bit: a
  * Request that nobody looks at costs one small object. Each read of a header is noted, because a
  * page that looked at a cookie must not be shared (README.md, "What a page's answer tells"). The serial keeps a
  * Request that outlived its render from reading another's. Values are bytes: each becomes one
@@ -14,17 +14,16 @@
     ((header).name_bytes == sizeof(literal) - 1 &&                                                 \
      memcmp((header).name, literal, sizeof(literal) - 1) == 0)
 
-static Render *current(const v8::FunctionCallbackInfo<v8::Value> &info)
+static js_open *current(const v8::FunctionCallbackInfo<v8::Value> &info)
 {
-    Render *render = &js_of(info.GetIsolate())->render;
+    js_open *render = nullptr;
 
-    if (!render->open || !info[0]->IsNumber() ||
-        info[0].As<v8::Number>()->Value() != (double)render->serial)
-        return nullptr;
-    return render;
+    if (info[0]->IsNumber())
+        render = js_find_open(js_of(info.GetIsolate()), info[0].As<v8::Number>()->Value());
+    return render && !render->ending ? render : nullptr;
 }
 
-static void note(Render *render, const std::string &name)
+static void note(js_open *render, const std::string &name)
 {
     if (name == "cookie") {
         render->read_cookie = true;
@@ -43,7 +42,7 @@ static void note(Render *render, const std::string &name)
 
 static void url(const v8::FunctionCallbackInfo<v8::Value> &info)
 {
-    Render *render = current(info);
+    js_open *render = current(info);
 
     if (!render)
         return;
@@ -54,7 +53,7 @@ static void url(const v8::FunctionCallbackInfo<v8::Value> &info)
 
 static void method(const v8::FunctionCallbackInfo<v8::Value> &info)
 {
-    Render *render = current(info);
+    js_open *render = current(info);
 
     if (render)
         info.GetReturnValue().Set(
@@ -65,7 +64,7 @@ static void method(const v8::FunctionCallbackInfo<v8::Value> &info)
 static void header_get(const v8::FunctionCallbackInfo<v8::Value> &info)
 {
     v8::Isolate *isolate = info.GetIsolate();
-    Render *render = current(info);
+    js_open *render = current(info);
     std::string value;
     bool found = false;
 
@@ -93,7 +92,7 @@ static void header_get(const v8::FunctionCallbackInfo<v8::Value> &info)
 static void headers_all(const v8::FunctionCallbackInfo<v8::Value> &info)
 {
     v8::Isolate *isolate = info.GetIsolate();
-    Render *render = current(info);
+    js_open *render = current(info);
     std::vector<v8::Local<v8::Value>> flat;
 
     if (render) {
@@ -110,10 +109,28 @@ static void headers_all(const v8::FunctionCallbackInfo<v8::Value> &info)
 /* (serial) -> Uint8Array; undefined: there is none */
 static void body(const v8::FunctionCallbackInfo<v8::Value> &info)
 {
-    Render *render = current(info);
+    js_open *render = current(info);
 
     if (render && render->request.body_bytes)
         js_return_bytes(info, render->request.body, render->request.body_bytes);
+}
+
+/* (serial, AbortSignal): request.signal, made when somebody first asks; aborted by native.abort(). */
+static void keep_signal(const v8::FunctionCallbackInfo<v8::Value> &info)
+{
+    js_open *render = current(info);
+
+    if (render && info[1]->IsObject())
+        render->signal.Reset(info.GetIsolate(), info[1].As<v8::Object>());
+}
+
+/* (serial) -> the signal that was kept, or undefined */
+static void kept_signal(const v8::FunctionCallbackInfo<v8::Value> &info)
+{
+    js_open *render = current(info);
+
+    if (render && !render->signal.IsEmpty())
+        info.GetReturnValue().Set(render->signal);
 }
 
 void js_request_install(js *js, v8::Local<v8::Object> native)
@@ -121,7 +138,8 @@ void js_request_install(js *js, v8::Local<v8::Object> native)
     static const js_native list[] = {
         {"requestUrl", url},           {"requestMethod", method},
         {"requestHeader", header_get}, {"requestHeaders", headers_all},
-        {"requestBody", body},
+        {"requestBody", body},         {"keepSignal", keep_signal},
+        {"keptSignal", kept_signal},
     };
 
     js_natives_add(js, native, list, sizeof list / sizeof list[0]);

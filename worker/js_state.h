@@ -10,9 +10,13 @@
 #include "worker/js_utf8.h"
 #include "worker/js_v8.h"
 
+#include <sys/queue.h>
+
 #include <atomic>
+#include <deque>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -58,24 +62,46 @@ class Allocator : public v8::ArrayBuffer::Allocator
 struct Timer {
     v8::Global<v8::Function> callback;
     std::vector<v8::Global<v8::Value>> arguments;
+    v8::Global<v8::Value> frame; /* js_frame.cc */
     uint32_t id;
     int64_t repeat_ms; /* < 0: once */
+    js_open *owner;
+    LIST_ENTRY(Timer) link; /* of its owner; set while it is in the queue */
 };
 
-/* Timers of the open render, by deadline, then in the order they were set. */
+/* Timers of all open renders, by deadline, then in the order they were set. */
 struct Timers {
     typedef std::pair<uint64_t, uint64_t> Key; /* mono ms, sequence */
     std::map<Key, Timer> queue;
     std::unordered_map<uint32_t, Key> keys;
-    uint64_t run_ms = 0; /* the time that the last js_run_timers() was given */
+    uint64_t run_ms = 0; /* the time that the last step was given */
     uint64_t sequence = 0;
     uint32_t last_id = 0;
 };
 
+/* Belongs to a render until it is settled or forgotten; then, until delivered, its value does. */
+struct js_wait {
+    js_open *owner;
+    v8::Global<v8::Promise::Resolver> resolver;
+    v8::Global<v8::Value> frame;
+    void *work = nullptr;
+    bool settled = false; /* this and what follows: under js.inbox */
+    bool forgotten = false;
+    js_value kind = JS_VALUE_NOTHING;
+    std::string data;
+    TAILQ_ENTRY(js_wait) link;  /* of its owner */
+    TAILQ_ENTRY(js_wait) ready; /* once settled */
+};
+
 /* A request and its reads; while its promise is open, the copies of what js_render() had borrowed.
- */
-struct Render {
+ * The serial holds the slot in its low bits (JS_OPEN_MAX), so that it is found by it. */
+struct js_open {
+    struct js *js = nullptr;
     bool open = false;
+    bool ending = false; /* done has been called, its abort listeners run */
+    bool kept_request = false;
+    bool is_settled = false; /* is in js.settled */
+    uint32_t slot = 0;
     uint64_t serial = 0; /* of the open or last render; Request objects carry it */
     js_done *done = nullptr;
     void *arg = nullptr;
@@ -83,6 +109,9 @@ struct Render {
     std::vector<js_header> request_headers; /* once copied */
     Arena kept;
     v8::Global<v8::Promise> promise;
+    v8::Global<v8::Object> signal; /* request.signal, if somebody asked for it */
+    LIST_HEAD(, Timer) timers;
+    TAILQ_HEAD(, js_wait) waits;
     bool read_cookie, read_authorization, read_all;
     std::vector<js_header> read_names;
     Arena read_text;
@@ -112,6 +141,7 @@ struct Modules {
 };
 
 struct Rejection {
+    uint64_t serial; /* of the render that rejected it; 0: none */
     v8::Global<v8::Promise> promise;
     v8::Global<v8::Value> reason;
 };
@@ -145,7 +175,18 @@ struct js {
     const js_fragments *fragments = nullptr;
     Utf8Buffer fragment_key, fragment_data;
 
-    Render render;
+    std::vector<std::unique_ptr<js_open>> slots; /* slot 0 is nobody's: serial 0 is no render */
+    std::vector<uint32_t> free_slots;
+    uint64_t renders = 0;
+    size_t open_count = 0;
+    js_open *entered = nullptr;     /* whose entry this is */
+    js_open load;                   /* owns the timers that a bundle sets while it loads */
+    std::deque<uint64_t> settled;   /* serials of open renders whose promise has its value */
+    v8::Global<v8::Function> watch; /* reaction that notes them there */
+    std::mutex inbox;               /* js_settle() comes from whoever turns the loop (lane.h) */
+    TAILQ_HEAD(, js_wait) ready;    /* under it: settled from outside, not delivered yet */
+    size_t wait_count = 0;          /* of all renders, settled ones too */
+
     Page page;
     Timers timers;
     std::vector<Rejection> rejections;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * js_timers.cc - setTimeout and its family (HTML, section 8.6 "Timers") with setImmediate and
- * queueMicrotask. Timers belong to the open render and end with it: kept longer, they would grow
- * the heap from render to render and run in a page that isn't theirs. Those set while a bundle
- * loads are dropped when it has loaded.
+ * queueMicrotask. Timers belong to the render that set them and end with it: kept longer, they would
+ * grow the heap from render to render and run in a page that isn't theirs. Those set while a bundle
+ * loads are dropped when it has loaded, and what a render sets that has ended never runs.
  */
 #include "worker/js_render.h"
 
@@ -14,7 +14,7 @@
 
 /*
  * Rounded up, so that nothing fires early; a delay of 0 is due at once. Where the caller of
- * js_run_timers() is ahead of the clock (a test that owns time), its time counts.
+ * js_step() is ahead of the clock (a test that owns time), its time counts.
  */
 static uint64_t deadline_ms(const Timers *timers, int64_t delay_ms)
 {
@@ -29,7 +29,28 @@ static void insert(Timers *timers, Timer &&timer, int64_t delay_ms)
     Timers::Key key(deadline_ms(timers, delay_ms), timers->sequence++);
 
     timers->keys[timer.id] = key;
-    timers->queue.emplace(key, std::move(timer));
+    Timer *kept = &timers->queue.emplace(key, std::move(timer)).first->second;
+    LIST_INSERT_HEAD(&kept->owner->timers, kept, link);
+}
+
+/* Out of the queue and of its owner's list. */
+static std::map<Timers::Key, Timer>::node_type extract(Timers *timers, Timers::Key key)
+{
+    auto node = timers->queue.extract(key);
+
+    LIST_REMOVE(&node.mapped(), link);
+    timers->keys.erase(node.mapped().id);
+    return node;
+}
+
+/* Whose timer this is; nullptr: nobody's, it never runs. */
+static js_open *owner_of_new(js *js)
+{
+    js_open *render = js_current(js);
+
+    if (render)
+        return render->ending ? nullptr : render;
+    return js->entered || js->open_count || !js->call.IsEmpty() ? nullptr : &js->load;
 }
 
 /* False: the conversion of the delay has thrown. */
@@ -65,10 +86,13 @@ static void add(const v8::FunctionCallbackInfo<v8::Value> &info, int first_argum
     timer.callback.Reset(isolate, info[0].As<v8::Function>());
     for (int i = first_argument; i < info.Length(); i++)
         timer.arguments.emplace_back(isolate, info[i]);
+    timer.frame.Reset(isolate, js_v8_frame(isolate, 0));
     timer.id = ++js->timers.last_id;
     timer.repeat_ms = repeat ? delay_ms : -1;
+    timer.owner = owner_of_new(js);
     info.GetReturnValue().Set(timer.id);
-    insert(&js->timers, std::move(timer), delay_ms);
+    if (timer.owner)
+        insert(&js->timers, std::move(timer), delay_ms);
 }
 
 static void set_timeout(const v8::FunctionCallbackInfo<v8::Value> &info)
@@ -86,27 +110,27 @@ static void set_immediate(const v8::FunctionCallbackInfo<v8::Value> &info)
     add(info, 1, false);
 }
 
+/* Only a render's own: ids that outlived theirs name nobody else's timers. */
 static void clear(const v8::FunctionCallbackInfo<v8::Value> &info)
 {
-    Timers *timers = &js_of(info.GetIsolate())->timers;
+    js *js = js_of(info.GetIsolate());
+    Timers *timers = &js->timers;
 
     if (!info[0]->IsUint32())
         return;
     auto found = timers->keys.find(info[0].As<v8::Uint32>()->Value());
     if (found == timers->keys.end())
         return;
-    timers->queue.erase(found->second);
-    timers->keys.erase(found);
+    js_open *owner = timers->queue.find(found->second)->second.owner;
+    if (owner == &js->load || owner == js_current(js))
+        (void)extract(timers, found->second);
 }
 
 static void queue_microtask(const v8::FunctionCallbackInfo<v8::Value> &info)
 {
     v8::Isolate *isolate = info.GetIsolate();
 
-    if (!info[0]->IsFunction())
-        isolate->ThrowException(v8::Exception::TypeError(
-            js_name(isolate, "The argument of queueMicrotask must be a function")));
-    else
+    if (info[0]->IsFunction()) /* polyfills/timers.js checks and wraps it */
         isolate->EnqueueMicrotask(info[0].As<v8::Function>());
 }
 
@@ -125,33 +149,44 @@ void js_timers_install(js *js, v8::Local<v8::Object> native)
     js_natives_add(js, native, list, sizeof list / sizeof list[0]);
 }
 
-void js_timers_clear(js *js)
+void js_timers_end(js *js, js_open *owner)
 {
-    js->timers.run_ms = 0;
-    if (js->timers.queue.empty())
-        return;
-    js->timers.queue.clear();
-    js->timers.keys.clear();
+    Timer *timer;
+
+    while ((timer = LIST_FIRST(&owner->timers)))
+        (void)extract(&js->timers, js->timers.keys[timer->id]);
 }
 
-uint64_t js_next_timer_ms(const struct js *js)
+void js_timers_clear(js *js)
 {
-    return js->timers.queue.empty() ? UINT64_MAX : js->timers.queue.begin()->first.first;
+    js_timers_end(js, &js->load);
+}
+
+js_open *js_timers_due(js *js, uint64_t now_ms, uint64_t sequence)
+{
+    const Timers *timers = &js->timers;
+
+    if (timers->queue.empty())
+        return nullptr;
+    auto first = timers->queue.begin();
+    return first->first.first <= now_ms && first->first.second < sequence ? first->second.owner
+                                                                          : nullptr;
 }
 
 /* Takes the first timer out, or re-arms it before its call, so that the call may clear it. */
-static void fire_first(js *js, Entry &entry)
+void js_timers_fire(js *js, Entry &entry, uint64_t now_ms)
 {
     v8::Isolate *isolate = js->isolate;
     v8::HandleScope handle_scope(isolate);
-    auto node = js->timers.queue.extract(js->timers.queue.begin());
+    auto node = extract(&js->timers, js->timers.queue.begin()->first);
     Timer &timer = node.mapped();
     v8::Local<v8::Function> callback = timer.callback.Get(isolate);
     std::vector<v8::Local<v8::Value>> arguments;
 
+    js->timers.run_ms = now_ms;
     for (auto &argument : timer.arguments)
         arguments.push_back(argument.Get(isolate));
-    js->timers.keys.erase(timer.id);
+    js_v8_set_frame(isolate, timer.frame.Get(isolate), 0);
     if (timer.repeat_ms >= 0) {
         int64_t repeat_ms = timer.repeat_ms;
         insert(&js->timers, std::move(timer), repeat_ms);
@@ -168,33 +203,10 @@ static void fire_first(js *js, Entry &entry)
 }
 
 /* What these set waits for the next call. */
-static void run_due_while(js *js, Entry &entry, uint64_t now_ms, bool (*is_over)(const struct js *))
-{
-    Timers *timers = &js->timers;
-    uint64_t sequence = timers->sequence;
-
-    timers->run_ms = now_ms;
-    while (!js_stopped(js) && !is_over(js) && !timers->queue.empty()) {
-        Timers::Key first = timers->queue.begin()->first;
-
-        if (first.first > now_ms || first.second >= sequence)
-            break;
-        fire_first(js, entry);
-    }
-}
-
-static void run_due(js *js, Entry &entry, uint64_t now_ms)
-{
-    run_due_while(js, entry, now_ms, js_render_settled);
-}
-
 void js_timers_load(js *js, Entry &entry, uint64_t now_ms)
 {
-    run_due_while(js, entry, now_ms, [](const struct js *) { return false; });
-}
+    uint64_t sequence = js->timers.sequence;
 
-void js_run_timers(struct js *js, uint64_t now_ms)
-{
-    if (js_pending(js))
-        js_render_resume(js, run_due, now_ms);
+    while (!js_stopped(js) && js_timers_due(js, now_ms, sequence) == &js->load)
+        js_timers_fire(js, entry, now_ms);
 }

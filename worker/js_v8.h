@@ -69,6 +69,31 @@ static inline bool js_v8_detach(v8::Local<v8::ArrayBuffer> buffer)
 #endif
 }
 
+/* The value that promise reactions carry along belongs to the context, and from 12 on to the isolate:
+ * found out by what is there, for the old calls stayed for a while. */
+template <typename I>
+auto js_v8_frame(I *isolate, int) -> decltype(isolate->GetContinuationPreservedEmbedderData())
+{
+    return isolate->GetContinuationPreservedEmbedderData();
+}
+
+template <typename I> v8::Local<v8::Value> js_v8_frame(I *isolate, long)
+{
+    return isolate->GetCurrentContext()->GetContinuationPreservedEmbedderData();
+}
+
+template <typename I>
+auto js_v8_set_frame(I *isolate, v8::Local<v8::Value> frame, int)
+    -> decltype(isolate->SetContinuationPreservedEmbedderData(frame))
+{
+    isolate->SetContinuationPreservedEmbedderData(frame);
+}
+
+template <typename I> void js_v8_set_frame(I *isolate, v8::Local<v8::Value> frame, long)
+{
+    isolate->GetCurrentContext()->SetContinuationPreservedEmbedderData(frame);
+}
+
 /* 13.4: String::Write and WriteOneByte have V2 forms that take 64-bit lengths; the old ones go. */
 static inline void js_v8_write(v8::Isolate *isolate, v8::Local<v8::String> text, uint8_t *to)
 {

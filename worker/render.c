@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * render.c - see render.h. One render is open at a time: it runs to its end in one call, or its
- * promise stays open, and then its timers and its deadline are what wakes the loop. While its
- * JavaScript runs, others turn the loop (lane.h).
+ * render.c - see render.h. A job runs to its end in one call, or its promise stays open; then the
+ * next of its timers, what comes from outside, or its deadline go on with it. While JavaScript runs,
+ * ticks turn the loop. Watchdog and stamp always hold the deadline of the render whose JavaScript
+ * runs.
  */
 #include "worker/render.h"
 
@@ -16,19 +17,27 @@
 #include <event2/event.h>
 
 #define WILL_NS_MAX UINT64_C(200000000)
+#define FETCH_OPEN_MAX 32
+#define ABORT_MS 10u               /* for listeners of request.signal */
+#define STEPS_NS UINT64_C(1000000) /* of one turn: then the loop has its own */
 
 TAILQ_HEAD(render_job_list, render_job);
 
 struct renderer {
     struct worker *worker;
     struct watchdog *watchdog;
-    struct event *wake; /* the open render's next timer or deadline */
+    struct event *wake; /* the next timer or deadline of the open */
     struct render_job_list waiting;
     size_t waiting_count;
     size_t waiting_max;
     struct lane *lane;
-    struct render_job *open; /* started, not done */
-    bool due;                /* wake fired */
+    struct render_job_list open; /* started, not done; by deadline */
+    size_t open_count;
+    size_t open_max;
+    size_t gone_count;          /* of the open: to be ended */
+    struct render_job *running; /* of the open: whose JavaScript runs */
+    bool due;                   /* something of the open may be */
+    bool went_on;               /* the last turn was theirs; the next is for one that waits */
 };
 
 static uint64_t deadline_ns(const struct render_job *job)
@@ -54,7 +63,11 @@ int renderer_new(struct worker *worker, struct renderer **ret_renderer)
         return -ENOMEM;
     r->worker = worker;
     r->waiting_max = worker->config->render.queue;
+    r->open_max = worker->config->render.concurrency;
+    if (r->open_max == 0) /* auto: a renderPage may keep what it renders in globals */
+        r->open_max = js_contract(worker->js)->is_fetch ? FETCH_OPEN_MAX : 1;
     TAILQ_INIT(&r->waiting);
+    TAILQ_INIT(&r->open);
     r->wake = evtimer_new(worker->base, on_wake, r);
     if (!r->wake)
         goto fail;
@@ -79,31 +92,30 @@ static void unlink_job(struct renderer *r, struct render_job *job)
     stats_set(&r->worker->stats->render_queue, r->waiting_count);
 }
 
+static void unlink_open(struct renderer *r, struct render_job *job)
+{
+    TAILQ_REMOVE(&r->open, job, link);
+    r->open_count--;
+    r->gone_count -= job->is_gone;
+    job->is_open = false;
+    if (r->running == job)
+        r->running = NULL;
+}
+
 /* What `done` submits from now on could not run. */
 void renderer_stop(struct renderer *renderer)
 {
     struct render_job *job;
 
     renderer->waiting_max = 0;
+    while ((job = TAILQ_FIRST(&renderer->open))) { /* of a worker that is lost */
+        unlink_open(renderer, job);
+        job->done(job, RENDER_STOPPED, NULL);
+    }
     while ((job = TAILQ_FIRST(&renderer->waiting))) {
         unlink_job(renderer, job);
         job->done(job, RENDER_STOPPED, NULL);
     }
-}
-
-void renderer_free(struct renderer *renderer)
-{
-    if (!renderer)
-        return;
-    renderer->waiting_max = 0;
-    if (renderer->open)
-        js_cancel(renderer->worker->js, JS_TIMEOUT);
-    renderer_stop(renderer);
-    if (renderer->wake)
-        event_free(renderer->wake);
-    watchdog_stop(renderer->watchdog);
-    lane_free(renderer->lane);
-    free(renderer);
 }
 
 int renderer_submit(struct renderer *renderer, struct render_job *job)
@@ -138,25 +150,39 @@ bool renderer_withdraw(struct renderer *renderer, struct render_job *job)
     return true;
 }
 
+bool renderer_cancel(struct renderer *renderer, struct render_job *job)
+{
+    if (renderer_withdraw(renderer, job))
+        return true;
+    if (job->is_open && !job->is_gone) { /* its JavaScript may be running: the next turn ends it */
+        job->is_gone = true;
+        renderer->gone_count++;
+        renderer->due = true;
+    }
+    return false;
+}
+
 /* The last will is made so much before the master kills, that there is time for it. */
 static uint64_t earlier_ns(uint64_t grace_ns)
 {
     return grace_ns / 4 < WILL_NS_MAX ? grace_ns / 4 : WILL_NS_MAX;
 }
 
-/* JavaScript runs between these two: the watchdog ends it, or the master, by the stamp. */
-static void enter(struct renderer *r, const struct render_job *job, uint64_t now_ns)
+/* JavaScript runs between these two: the watchdog ends it at its deadline, or the master, by the
+ * stamp, when `grace` has passed too. */
+static void enter(struct renderer *r, const struct render_job *job, uint64_t start_ns,
+                  uint64_t timeout_ms, uint64_t now_ns)
 {
     struct peer *peer = r->worker->peer;
+    uint64_t timeout_ns = timeout_ms * UINT64_C(1000000);
     uint64_t grace_ns = r->worker->config->render.grace_ms * UINT64_C(1000000);
 
     peer_note_render(peer, job->key_hash, job->request.url, job->request.url_bytes);
-    atomic_store_explicit(&peer->render_limit_ns, job->timeout_ms * UINT64_C(1000000) + grace_ns,
-                          memory_order_relaxed);
+    atomic_store_explicit(&peer->render_limit_ns, timeout_ns + grace_ns, memory_order_relaxed);
     /* release: the master that reads the stamp (acquire) sees its limit */
-    atomic_store_explicit(&peer->render_start_ns, job->start_ns, memory_order_release);
-    lane_lend(r->lane, now_ns, deadline_ns(job) + grace_ns - earlier_ns(grace_ns));
-    watchdog_arm(r->watchdog, deadline_ns(job));
+    atomic_store_explicit(&peer->render_start_ns, start_ns, memory_order_release);
+    lane_lend(r->lane, now_ns, start_ns + timeout_ns + grace_ns - earlier_ns(grace_ns));
+    watchdog_arm(r->watchdog, start_ns + timeout_ns);
 }
 
 static void leave(struct renderer *r)
@@ -182,18 +208,20 @@ static void count(struct stats *stats, const struct js_result *result, uint64_t 
     case JS_OOM:
         stats_add(&stats->renders_oom, 1);
         break;
+    case JS_GONE:
+        break;
     }
 }
 
 void renderer_give_up(struct renderer *renderer, enum js_outcome outcome)
 {
     const struct js_result result = {.outcome = outcome};
-    struct render_job *job = renderer->open;
+    struct render_job *job = renderer->running;
 
     renderer->waiting_max = 0;
     if (!job)
         return;
-    renderer->open = NULL;
+    unlink_open(renderer, job);
     job->render_ns = mono_ns() - job->start_ns;
     count(renderer->worker->stats, &result, job->render_ns);
     job->done(job, RENDER_HUNG, &result);
@@ -201,73 +229,154 @@ void renderer_give_up(struct renderer *renderer, enum js_outcome outcome)
 
 static void on_done(void *arg, const struct js_result *result)
 {
-    struct renderer *r = arg;
-    struct render_job *job = r->open;
-    bool lent = lane_take(r->lane); /* not when nothing ran: a cancel */
+    struct render_job *job = arg;
+    struct renderer *r = job->renderer;
+    bool lent = lane_take(r->lane);
 
-    r->open = NULL;
+    unlink_open(r, job);
     job->render_ns = mono_ns() - job->start_ns;
     count(r->worker->stats, result, job->render_ns);
-    (void)event_del(r->wake);
-    r->due = false;
     job->done(job, RENDER_DONE, result);
     if (lent)
-        lane_lend_again(r->lane); /* V8's own tasks follow */
+        lane_lend_again(r->lane); /* V8's own tasks follow, or what listens to request.signal */
 }
 
-/* The promise is open: be woken for its next timer or its deadline. May end it, and so call done. */
-static void sleep_on(struct renderer *r)
+/* The answer does not wait for those who listen to request.signal; they have a little time. */
+static void cancel(struct renderer *r, struct render_job *job, enum js_outcome outcome)
 {
     uint64_t now_ns = mono_ns();
-    uint64_t at_ns = deadline_ns(r->open);
-    uint64_t timer_ms = js_next_timer_ms(r->worker->js);
+
+    enter(r, job, now_ns, ABORT_MS, now_ns);
+    js_cancel(r->worker->js, job->open, outcome);
+    leave(r);
+}
+
+/* After JavaScript: what is open waits for its next timer, or the first deadline of all. */
+static void rest(struct renderer *r)
+{
+    uint64_t now_ns, at_ns, next_ms;
+    struct render_job *job;
     struct timeval tv;
 
-    if (timer_ms == UINT64_MAX) {
-        js_cancel(r->worker->js,
-                  JS_TIMEOUT); /* nothing is left that could settle it: no use in waiting */
+    if (js_is_stuck(r->worker->js)) /* nothing is left that could settle them: no use in waiting */
+        while ((job = TAILQ_FIRST(&r->open)))
+            cancel(r, job, JS_TIMEOUT);
+    job = TAILQ_FIRST(&r->open);
+    if (!job) {
+        (void)event_del(r->wake);
+        r->due = false;
         return;
     }
-    if (timer_ms * UINT64_C(1000000) < at_ns)
-        at_ns = timer_ms * UINT64_C(1000000);
+    now_ns = mono_ns();
+    at_ns = deadline_ns(job);
+    next_ms = js_next_timer_ms(r->worker->js);
+    if (next_ms < at_ns / UINT64_C(1000000))
+        at_ns = next_ms * UINT64_C(1000000);
+    r->due = at_ns <= now_ns || r->gone_count > 0;
     at_ns = at_ns > now_ns ? at_ns - now_ns : 0;
     tv.tv_sec = (time_t)(at_ns / 1000000000u);
     tv.tv_usec = (suseconds_t)((at_ns % 1000000000u + 999) / 1000);
     (void)evtimer_add(r->wake, &tv);
 }
 
+/* By deadline: with one timeout for all of them at the end. */
+static void insert_open(struct renderer *r, struct render_job *job)
+{
+    struct render_job *before = TAILQ_LAST(&r->open, render_job_list);
+
+    while (before && deadline_ns(before) > deadline_ns(job))
+        before = TAILQ_PREV(before, render_job_list, link);
+    if (before)
+        TAILQ_INSERT_AFTER(&r->open, before, job, link);
+    else
+        TAILQ_INSERT_HEAD(&r->open, job, link);
+    r->open_count++;
+}
+
 static void start(struct renderer *r, struct render_job *job)
 {
+    struct js_open *open;
+
     job->start_ns = mono_ns();
-    r->open = job;
-    enter(r, job, job->start_ns);
-    (void)js_render(r->worker->js, &job->request, on_done, r); /* -EBUSY: only one is open */
+    job->renderer = r;
+    job->open = NULL;
+    job->is_open = true;
+    job->is_gone = false;
+    insert_open(r, job);
+    r->running = job;
+    enter(r, job, job->start_ns, job->timeout_ms, job->start_ns);
+    open = js_render(r->worker->js, &job->request, on_done, job);
     leave(r); /* only now: V8's tasks, which may be JavaScript, run after done */
-    if (r->open)
-        sleep_on(r);
+    r->running = NULL;
+    if (open) /* else job may have been freed */
+        job->open = open;
+    rest(r);
+}
+
+static void end_those_who_left(struct renderer *r)
+{
+    struct render_job *job, *next;
+
+    for (job = TAILQ_FIRST(&r->open); job && r->gone_count > 0; job = next) {
+        next = TAILQ_NEXT(job, link);
+        if (job->is_gone)
+            cancel(r, job, JS_GONE);
+    }
 }
 
 static void go_on(struct renderer *r)
 {
     struct js *js = r->worker->js;
+    uint64_t now_ns = mono_ns(), until_ns = now_ns + STEPS_NS;
+    struct render_job *job;
+    struct js_open *open;
 
-    uint64_t now_ns = mono_ns();
-
-    r->due = false;
-    if (now_ns >= deadline_ns(r->open)) {
-        js_cancel(js, JS_TIMEOUT);
-        return;
+    end_those_who_left(r);
+    while ((job = TAILQ_FIRST(&r->open)) && deadline_ns(job) <= now_ns)
+        cancel(r, job, JS_TIMEOUT);
+    while (now_ns < until_ns && (open = js_due(js, now_ns / UINT64_C(1000000)))) {
+        job = js_arg(open);
+        r->running = job;
+        enter(r, job, job->start_ns, job->timeout_ms, now_ns);
+        js_step(js, open, now_ns / UINT64_C(1000000));
+        leave(r);
+        r->running = NULL;
+        now_ns = mono_ns();
     }
-    enter(r, r->open, now_ns);
-    js_run_timers(js, mono_ms());
-    leave(r);
-    if (r->open)
-        sleep_on(r);
+    rest(r);
+}
+
+void renderer_free(struct renderer *renderer)
+{
+    struct render_job *job;
+
+    if (!renderer)
+        return;
+    renderer->waiting_max = 0;
+    while ((job = TAILQ_FIRST(&renderer->open)))
+        cancel(renderer, job, JS_TIMEOUT);
+    renderer_stop(renderer);
+    if (renderer->wake)
+        event_free(renderer->wake);
+    watchdog_stop(renderer->watchdog);
+    lane_free(renderer->lane);
+    free(renderer);
+}
+
+static bool can_start(const struct renderer *r)
+{
+    return r->waiting_count > 0 && r->open_count < r->open_max;
+}
+
+/* Its timer has come, or something from outside, which wakes no timer of ours. */
+static bool can_go_on(const struct renderer *r)
+{
+    return r->open_count > 0 && (r->due || js_next_timer_ms(r->worker->js) == 0);
 }
 
 bool renderer_ready(const struct renderer *renderer)
 {
-    return renderer->open ? renderer->due : renderer->waiting_count > 0;
+    return can_go_on(renderer) || can_start(renderer);
 }
 
 void renderer_turn(struct renderer *renderer)
@@ -275,14 +384,15 @@ void renderer_turn(struct renderer *renderer)
     struct render_job *job;
 
     assert(!renderer->worker->ticking);
-    if (renderer->open) {
-        if (renderer->due)
-            go_on(renderer);
+    if (can_go_on(renderer) && !(renderer->went_on && can_start(renderer))) {
+        renderer->went_on = true;
+        go_on(renderer);
         return;
     }
-    job = TAILQ_FIRST(&renderer->waiting);
-    if (!job)
+    renderer->went_on = false;
+    if (!can_start(renderer))
         return;
+    job = TAILQ_FIRST(&renderer->waiting);
     unlink_job(renderer, job);
     if (job->begin(job))
         start(renderer, job);
@@ -290,5 +400,5 @@ void renderer_turn(struct renderer *renderer)
 
 size_t renderer_waiting(const struct renderer *renderer)
 {
-    return renderer->waiting_count + (renderer->open != NULL);
+    return renderer->waiting_count + renderer->open_count;
 }

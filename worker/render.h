@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * render.h - the queue of renders of one worker, and the only caller of js_render() in it.
+ * render.h - the queue of renders of one worker, and the only caller of js_render() in it. Up to
+ * render.concurrency of them are open at once: started, and waiting for timers or something outside.
  * Renders run between turns of the event loop, never inside a callback of it: libevent's loop is
  * not re-entrant, and a later version turns the loop from inside JavaScript. So submit only queues.
  */
@@ -39,7 +40,11 @@ struct render_job {
     void *arg;
 
     /* the renderer's own */
-    TAILQ_ENTRY(render_job) link;
+    TAILQ_ENTRY(render_job) link; /* of those that wait, then of those that are open */
+    struct renderer *renderer;
+    struct js_open *open; /* NULL while its first JavaScript runs */
+    bool is_open;         /* started, not done */
+    bool is_gone;
     uint64_t queued_ns;
     uint64_t start_ns;  /* mono; 0: not started */
     uint64_t render_ns; /* set before done: from its start to its end */
@@ -48,12 +53,12 @@ struct render_job {
 
 struct worker;
 int renderer_new(struct worker *worker, struct renderer **ret_renderer);
-/* Takes NULL. The open render ends with JS_TIMEOUT, queued jobs with RENDER_STOPPED, and what their
+/* Takes NULL. Open renders end with JS_TIMEOUT, queued jobs with RENDER_STOPPED, and what their
  * `done` submits is refused with -EBUSY. */
 void renderer_free(struct renderer *renderer);
 
 /* The worker's last will (will.h), with the lane: the running render ends with RENDER_HUNG; and then,
- * when connections have been handed over, those that wait with RENDER_STOPPED. */
+ * when connections have been handed over, the other open ones and those that wait with RENDER_STOPPED. */
 void renderer_give_up(struct renderer *renderer, enum js_outcome outcome);
 void renderer_stop(struct renderer *renderer);
 
@@ -64,12 +69,16 @@ int renderer_submit(struct renderer *renderer, struct render_job *job);
  * been, and whatever the bound. 0 / -EBUSY: the worker leaves. */
 int renderer_requeue(struct renderer *renderer, struct render_job *job);
 
+/* Nobody wants it any more: taken out of the queue without `done` (true), or, once it has started,
+ * ended with JS_GONE before its next JavaScript (false; also once it is done). */
+bool renderer_cancel(struct renderer *renderer, struct render_job *job);
+
 /* Take a job that has not started out of the queue; false when it has started (it then ends with
  * `done` all the same). */
 bool renderer_withdraw(struct renderer *renderer, struct render_job *job);
 
-/* Worker's loop only: is there a job that could start now? Start it and run it, with the timers
- * due. */
+/* Worker's loop only: is there something to do now? Do some of it: start a job, or go on with those
+ * that are open and due, for a millisecond. */
 bool renderer_ready(const struct renderer *renderer);
 void renderer_turn(struct renderer *renderer);
 size_t renderer_waiting(const struct renderer *renderer);

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define ABORT_NS UINT64_C(10000000)
+
 static void nap_until(uint64_t at_ns)
 {
     struct timespec ts = {.tv_sec = (time_t)(at_ns / 1000000000u),
@@ -15,14 +17,17 @@ static void nap_until(uint64_t at_ns)
 }
 
 /* The promise is open: run its timers until it settles or the deadline has come. */
-static void wait_for_it(struct js *js, struct watchdog *watchdog, uint64_t deadline_ns)
+static void wait_for_it(struct js *js, struct watchdog *watchdog, struct js_open *open,
+                        uint64_t deadline_ns)
 {
-    while (js_pending(js)) {
+    while (js_pending(js) > 0) {
         uint64_t timer_ms = js_next_timer_ms(js);
 
         if (timer_ms == UINT64_MAX || timer_ms >= deadline_ns / 1000000u) {
             nap_until(timer_ms == UINT64_MAX ? mono_ns() : deadline_ns);
-            js_cancel(js, JS_TIMEOUT);
+            watchdog_arm(watchdog, mono_ns() + ABORT_NS); /* listeners of request.signal run */
+            js_cancel(js, open, JS_TIMEOUT);
+            watchdog_disarm(watchdog);
             return;
         }
         nap_until(timer_ms * 1000000u);
@@ -51,9 +56,10 @@ void render_once(struct js *js, struct watchdog *watchdog, const char *url, cons
         .id_bytes = 6,
     };
     uint64_t deadline_ns = mono_ns() + timeout_ms * 1000000u;
+    struct js_open *open;
 
     watchdog_arm(watchdog, deadline_ns);
-    (void)js_render(js, &request, done, arg); /* -EBUSY can't be: it is the only render */
+    open = js_render(js, &request, done, arg);
     watchdog_disarm(watchdog);
-    wait_for_it(js, watchdog, deadline_ns);
+    wait_for_it(js, watchdog, open, deadline_ns);
 }

@@ -44,4 +44,7 @@ uint64_t requests_oldest_epoch(const struct requests *requests);
 /* The connection of a waiting request is being closed. */
 void request_forget(struct request *request);
 
+/* For how long, if only its own client wants what it waits for; else 0. */
+uint64_t request_waited_ms(const struct request *request);
+
 #endif

@@ -41,7 +41,14 @@ struct renderer {
     size_t queued;
     struct render_job *open; /* begun, not done */
     unsigned renders;
+    struct render_job *cancelled; /* the last */
 };
+
+bool renderer_cancel(struct renderer *r, struct render_job *job)
+{
+    r->cancelled = job;
+    return false;
+}
 
 int renderer_submit(struct renderer *r, struct render_job *job)
 {

@@ -19,6 +19,9 @@
 #include <cmocka.h>
 
 #define HEAP_BYTES (64 * MIB)
+#ifndef JS_EXPOSE
+#define JS_EXPOSE NULL /* a function of `native` for the bundles of this program */
+#endif
 
 struct bench {
     struct js *js;
@@ -38,16 +41,46 @@ struct bench {
     char hint[512];
     char file[64];
     uint32_t line, column;
-    char console[8192]; /* "level text\n" */
+    char console[8192];       /* "level text\n" */
+    char speaker[32];         /* whose render wrote the last line; "-": none's */
+    struct js_wait *wait[64]; /* asked for, in order */
+    size_t asked, forgotten;
+    char ask[128]; /* the last: "what data" */
 };
 
 static inline void on_console(void *arg, enum js_console level, const char *text, size_t bytes)
 {
     struct bench *b = arg;
     size_t used = strlen(b->console);
+    const char *id = "-";
+    size_t id_bytes = 1;
 
+    (void)js_speaker(b->js, &id, &id_bytes);
+    (void)snprintf(b->speaker, sizeof b->speaker, "%.*s", (int)id_bytes, id);
     (void)snprintf(b->console + used, sizeof b->console - used, "%d %.*s\n", (int)level, (int)bytes,
                    text);
+}
+
+static inline bool on_ask(void *arg, struct js_wait *wait, const char *what, size_t what_bytes,
+                          const void *data, size_t data_bytes)
+{
+    struct bench *b = arg;
+
+    if (what_bytes == 6 && memcmp(what, "refuse", 6) == 0)
+        return false;
+    assert_true(b->asked < array_len(b->wait));
+    (void)snprintf(b->ask, sizeof b->ask, "%.*s %.*s", (int)what_bytes, what, (int)data_bytes,
+                   (const char *)data);
+    b->wait[b->asked++] = wait;
+    return true;
+}
+
+static inline void on_forget(void *arg, struct js_wait *wait)
+{
+    struct bench *b = arg;
+
+    (void)wait;
+    b->forgotten++;
 }
 
 static inline void list(char *to, size_t cap, const struct js_header *header, size_t count,
@@ -106,6 +139,8 @@ static inline int setup(void **state)
                                  .generation = 7,
                                  .version = "1.2.3",
                                  .console = on_console,
+                                 .outside = {on_ask, on_forget},
+                                 .expose = JS_EXPOSE,
                                  .arg = b};
     struct js_error *error = NULL;
 
@@ -154,7 +189,8 @@ static const struct js_header request_headers[] = {
     {"x-two", 5, "2", 1},
 };
 
-static inline int start(struct bench *b, const char *data)
+/* NULL: done already */
+static inline struct js_open *start(struct bench *b, const char *data)
 {
     struct js_request request = {.url = "/path?q=1",
                                  .url_bytes = 9,
@@ -171,12 +207,12 @@ static inline int start(struct bench *b, const char *data)
 }
 
 /* Time is the timers' own: always at the next deadline. */
-static inline void run_to_the_end(struct bench *b)
+static inline void run_to_the_end(struct bench *b, struct js_open *open)
 {
     for (int i = 0; js_pending(b->js) && i < 1000; i++) {
         uint64_t at = js_next_timer_ms(b->js);
         if (at == UINT64_MAX)
-            js_cancel(b->js, JS_TIMEOUT);
+            js_cancel(b->js, open, JS_TIMEOUT);
         else
             js_run_timers(b->js, at);
     }
@@ -186,8 +222,7 @@ static inline void render_with(struct bench *b, const char *data)
 {
     int before = b->calls;
 
-    assert_int_equal(start(b, data), 0);
-    run_to_the_end(b);
+    run_to_the_end(b, start(b, data));
     assert_int_equal(b->calls, before + 1);
 }
 

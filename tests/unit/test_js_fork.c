@@ -67,9 +67,9 @@ static void render(struct js *js, struct last *last, const char *data)
         .url = "/a<b", .url_bytes = 4, .data = data, .data_bytes = strlen(data)};
 
     last->calls = 0;
-    (void)js_render(js, &request, on_done, last);
+    struct js_open *open = js_render(js, &request, on_done, last);
     if (last->calls == 0)
-        js_cancel(js, JS_ERROR);
+        js_cancel(js, open, JS_TIMEOUT);
 }
 
 static void check(bool right, const char *what)

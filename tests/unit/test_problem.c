@@ -58,6 +58,11 @@ struct js *js_new(const struct js_options *options, struct js_error **ret_error)
     return js;
 }
 
+bool js_speaker(const struct js *js, const char **ret_id, size_t *ret_bytes)
+{
+    return false;
+}
+
 void js_free(struct js *js)
 {
     if (!js)

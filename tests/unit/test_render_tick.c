@@ -73,7 +73,7 @@ void js_set_tick(struct js *js, void (*tick)(void *arg), void *arg)
     js->tick_arg = arg;
 }
 
-int js_render(struct js *js, const struct js_request *request, js_done *done, void *arg)
+struct js_open *js_render(struct js *js, const struct js_request *request, js_done *done, void *arg)
 {
     struct js_result result = {.outcome = JS_OK, .status = 200};
 
@@ -84,7 +84,7 @@ int js_render(struct js *js, const struct js_request *request, js_done *done, vo
         js->tick(js->tick_arg);
     }
     done(arg, &result);
-    return 0;
+    return NULL;
 }
 
 void js_set_fatal(struct js *js, void (*fatal)(void *arg), void *arg)
@@ -99,16 +99,38 @@ void watchdog_set_relief(struct watchdog *watchdog, uint64_t (*relief)(void *arg
     watchdog->relief_arg = arg;
 }
 
-uint64_t js_next_timer_ms(const struct js *js)
+uint64_t js_next_timer_ms(struct js *js)
 {
     return UINT64_MAX;
 }
 
-void js_run_timers(struct js *js, uint64_t now_ms)
+bool js_is_stuck(const struct js *js)
+{
+    return false;
+}
+
+struct js_open *js_due(struct js *js, uint64_t now_ms)
+{
+    return NULL;
+}
+
+const struct js_contract *js_contract(const struct js *js)
+{
+    static const struct js_contract contract;
+
+    return &contract;
+}
+
+void *js_arg(const struct js_open *open)
+{
+    return NULL;
+}
+
+void js_step(struct js *js, struct js_open *open, uint64_t now_ms)
 {
 }
 
-void js_cancel(struct js *js, enum js_outcome outcome)
+void js_cancel(struct js *js, struct js_open *open, enum js_outcome outcome)
 {
 }
 

@@ -3,6 +3,8 @@
 #include "worker/request.h"
 
 #include "tests/unit/http_fixture.h"
+#include "worker/conn.h"
+#include "worker/flight.h"
 
 static void a_page_is_rendered_once_and_then_hot(void **state)
 {
@@ -243,6 +245,27 @@ static void a_client_that_went_away_is_not_rendered_for(void **state)
     assert_int_equal(http_connections(f->worker.http), 0);
 }
 
+static void a_render_past_the_caches_is_cancelled_when_its_client_goes(void **state)
+{
+    struct fixture *f = *state;
+    struct request *r;
+
+    ask(f, client(f), "/a", "");
+    assert_true(begin(f));
+    r = TAILQ_FIRST(&((struct flight *)f->renderer.open)->requests);
+    conn_free(r->conn);
+    assert_null(f->renderer.cancelled); /* the cache will want it */
+    end(f);
+    ask(f, client(f), "/b", "Authorization: x\r\n");
+    assert_true(begin(f));
+    r = TAILQ_FIRST(&((struct flight *)f->renderer.open)->requests);
+    conn_free(r->conn);
+    assert_ptr_equal(f->renderer.cancelled, f->renderer.open);
+    f->result.outcome = JS_GONE;
+    end(f);
+    assert_int_equal(http_connections(f->worker.http), 0);
+}
+
 static void renders_that_the_worker_stops_end_with_503_and_close(void **state)
 {
     struct fixture *f = *state;
@@ -368,6 +391,7 @@ int main(void)
         TEST(a_stale_page_is_served_within_swr_and_renewed_once),
         TEST(a_stale_page_within_sie_comes_before_an_error),
         TEST(a_client_that_went_away_is_not_rendered_for),
+        TEST(a_render_past_the_caches_is_cancelled_when_its_client_goes),
         TEST(renders_that_the_worker_stops_end_with_503_and_close),
         TEST(a_render_sees_the_host_that_the_key_has),
         TEST(a_render_sees_no_parameter_that_the_key_leaves_out),
