@@ -236,6 +236,7 @@ static struct js *load_with(const struct heritage *heritage, bool browser, struc
 {
     struct js_options options = {
         .heap_bytes = heritage->config->render.heap_bytes,
+        .isolation = heritage->config->render.isolation == ISOLATION_SHARED ? JS_SHARED : JS_RESET,
         .generation = heritage->generation,
         .version = heritage->version,
         .console = console_to_log,

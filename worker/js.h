@@ -74,6 +74,12 @@ struct js_outside {
     void (*forget)(void *arg, struct js_wait *wait);
 };
 
+/* What a render may leave behind for the next; worker/README.md, "Isolation". */
+enum js_isolation {
+    JS_SHARED, /* all of the realm */
+    JS_RESET,  /* nothing that stands in globals or intrinsics: put back when no render is open */
+};
+
 struct js_options {
     uint64_t heap_bytes;    /* old generation; the render that meets it ends with JS_OOM */
     uint64_t stack_bytes;   /* 0: default (984 KiB) */
@@ -88,7 +94,8 @@ struct js_options {
     void (*locate)(struct js_error *error);
     struct js_outside outside; /* NULLs: every ask is refused */
     void *arg;                 /* kept, handed to console and outside */
-    const char *expose;        /* tests: one function of `native` set on globalThis; or NULL */
+    enum js_isolation isolation;
+    const char *expose; /* tests: one function of `native` set on globalThis; or NULL */
 };
 
 /*
@@ -293,6 +300,10 @@ void js_settle(struct js_wait *wait, enum js_value kind, const void *data, size_
 /* The owner's own of a wait: NULL until set. */
 void js_wait_set_work(struct js_wait *wait, void *work);
 void *js_wait_work(const struct js_wait *wait);
+
+/* The names, each followed by a space, of what the last render had left in globals or intrinsics and was
+ * put back; "" if nothing. JS_RESET only. Valid until the next render. */
+const char *js_leftovers(const struct js *js);
 
 /* Within the console callback: the id of the request whose render speaks. False: none does. */
 bool js_speaker(const struct js *js, const char **ret_id, size_t *ret_bytes);

@@ -52,6 +52,10 @@ bool js_install_polyfills(js *js, js_error **ret_error); /* js_load.cc */
 
 void js_end_all(js *js); /* js_render.cc: before js_free() */
 
+/* js_reset.cc: isolation. Outside of entries. False: an exception, told in *ret_error. */
+bool js_reset_record(js *js, js_error **ret_error);
+void js_reset(js *js);
+
 /* js_error.cc */
 js_error *js_error_new(const char *message, size_t bytes);
 js_error *js_error_caught(js *js, Entry &entry); /* the exception in entry.caught */

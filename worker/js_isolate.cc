@@ -207,6 +207,7 @@ static void drop_handles(js *js)
     js->rejections.clear();
     js_timers_clear(js);
     js->watch.Reset();
+    js->restore.Reset();
     js->native.Reset();
     js->describe.Reset();
     js->call.Reset();

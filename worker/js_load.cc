@@ -72,6 +72,8 @@ bool js_install_polyfills(js *js, js_error **ret_error)
     js_timers_install(js, native);
     js_frame_install(js, native);
     js_wait_install(js, native);
+    js_native_set(js, native, "isReset",
+                  v8::Boolean::New(js->isolate, js->options.isolation == JS_RESET));
     js_native_set(js, native, "generation", v8::Number::New(js->isolate, js->options.generation));
     js_native_set(js, native, "version", js_string(js->isolate, version, strlen(version)));
     for (size_t i = 0; i < polyfill_count; i++) {
@@ -366,7 +368,7 @@ int js_load_bundle(struct js *js, const struct js_bundle *bundle, struct js_erro
         js_error_free(loading.error);
         return stopped_error(js, loading.is_late ? JS_TIMEOUT : left, ret_error);
     }
-    if (!loading.error)
+    if (!loading.error && js_reset_record(js, &loading.error))
         return 0;
     js_modules_position(js, loading.error);
     js_error_locate(js, loading.error);

@@ -303,6 +303,7 @@ static void end(js *js, js_open *render, js_outcome left, js_result *result, js_
     }
     finish(js, render, result, error);
     idle(js);
+    js_reset(js);
 }
 
 /* Its rejection is told as the render's error, not as one that nobody handles. */
@@ -469,12 +470,14 @@ void js_cancel(struct js *js, struct js_open *open, enum js_outcome outcome)
     result.outcome = outcome == JS_GONE ? JS_GONE : JS_TIMEOUT;
     v8::Isolate::Scope isolate_scope(js->isolate); /* handles of timers go */
     finish(js, open, &result, literal_error(outcome == JS_GONE ? LEFT : UNSETTLED));
+    js_reset(js);
 }
 
 void js_end_all(js *js)
 {
     if (!js->isolate)
         return;
+    js->restore.Reset();
     for (auto &render : js->slots) {
         render->signal.Reset(); /* nothing of JavaScript runs any more */
         if (render->open)

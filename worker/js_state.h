@@ -187,6 +187,9 @@ struct js {
     TAILQ_HEAD(, js_wait) ready;    /* under it: settled from outside, not delivered yet */
     size_t wait_count = 0;          /* of all renders, settled ones too */
 
+    v8::Global<v8::Function> restore; /* polyfills/isolation.js; set when a bundle has loaded */
+    std::string leftovers;
+
     Page page;
     Timers timers;
     std::vector<Rejection> rejections;

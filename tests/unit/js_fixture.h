@@ -132,6 +132,8 @@ static inline void on_done(void *arg, const struct js_result *result)
     keep_error(b, result->error);
 }
 
+static enum js_isolation fixture_isolation; /* of the isolates that setup() makes */
+
 static inline int setup(void **state)
 {
     struct bench *b = calloc(1, sizeof *b);
@@ -140,6 +142,7 @@ static inline int setup(void **state)
                                  .version = "1.2.3",
                                  .console = on_console,
                                  .outside = {on_ask, on_forget},
+                                 .isolation = fixture_isolation,
                                  .expose = JS_EXPOSE,
                                  .arg = b};
     struct js_error *error = NULL;

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+// No standard: render.isolation = reset (worker/README.md, "Isolation"). After a bundle has loaded, record() takes
+// down all properties of the global object and of the intrinsics (constructors, prototypes,
+// namespaces, ours too); restore() puts back what a render has changed, added or removed. It looks
+// first whether anything has, by comparisons generated for this realm; only then it works.
+'use strict';
+{
+    const { apply, ownKeys, getOwnPropertyDescriptor, getPrototypeOf, defineProperty, deleteProperty } = Reflect;
+    const { keys, is } = Object;
+    const { exec } = RegExp.prototype;
+    const { has, forEach } = Map.prototype;
+    const GlobalFunction = Function;
+    const global = globalThis;
+    const { lazyNames } = native;
+    const PART = 60; // comparisons in one generated function: short ones are optimised
+    const identifier = /^[A-Za-z_$][\w$]*$/;
+
+    const WARN = 3;    // JS_CONSOLE_WARN
+    const told = { __proto__: null };
+
+    let record = null; // [{target, keys, own, count}], the global object first
+    let globalChecks = []; // each () => nothing of its part has changed
+    let intrinsicChecks = [];
+    let anyRegExp = null;
+
+    const isObject = (value) => typeof value === 'object' && value !== null || typeof value === 'function';
+    const isSkipped = (target, key) => target === global && lazyNames[key] === true;
+    const countEnumerable = (target) => {
+        let count = 0;
+        for (const key in target)
+            count++;
+        return count;
+    };
+    const isSame = (a, b) => a !== undefined && b !== undefined && is(a.value, b.value) && a.get === b.get &&
+        a.set === b.set && a.writable === b.writable && a.enumerable === b.enumerable &&
+        a.configurable === b.configurable;
+
+    function take(target) {
+        const own = new Map();
+        for (const key of ownKeys(target))
+            if (!isSkipped(target, key))
+                own.set(key, getOwnPropertyDescriptor(target, key));
+        const count = keys(target).length;
+        // Where it inherits some, one of its own may hide one of those, and the count stays: look closer.
+        const inherits = target !== global && countEnumerable(target) !== count;
+        return { target, own, count: inherits ? ownKeys(target).length : count, inherits };
+    }
+
+    // The intrinsics that pages patch, with their prototypes; of the others only what the global object
+    // calls them is watched. Each costs every render some nanoseconds.
+    const NAMES = ['Object', 'Function', 'Array', 'String', 'Number', 'Boolean', 'Symbol', 'RegExp', 'Date', 'Promise',
+        'Map', 'Set', 'WeakMap', 'WeakSet', 'Error', 'TypeError', 'Uint8Array', 'ArrayBuffer', 'JSON', 'Math', 'Reflect', 'Intl',
+        'console', 'crypto', 'performance', 'navigator', 'ssr', 'Headers', 'Request', 'Response', 'URL', 'URLSearchParams',
+        'Event', 'EventTarget', 'AbortSignal', 'TextEncoder', 'TextDecoder', 'AsyncLocalStorage'];
+    function intrinsics() {
+        const found = new Set();
+        for (const name of NAMES) {
+            const value = global[name];
+            if (!isObject(value))
+                continue;
+            found.add(value);
+            if (typeof value === 'function')
+                found.add(value.prototype);
+            else if (getPrototypeOf(value) !== Object.prototype)
+                found.add(getPrototypeOf(value));
+        }
+        for (const value of [[][Symbol.iterator](), function* () { }])
+            found.add(getPrototypeOf(value));
+        found.add(getPrototypeOf(Uint8Array)).add(getPrototypeOf(Uint8Array.prototype));
+        return found;
+    }
+    // This file loads last, before any bundle.
+    const ours = native.isReset ? intrinsics() : new Set();
+
+    // Data properties that can change, compared by value.
+    function comparisons(first, end) {
+        const all = [];
+        for (let i = first; i < end; i++)
+            for (const [key, own] of record[i].own)
+                if ('value' in own && is(own.value, own.value) && own.value === own.value &&
+                    (own.writable || own.configurable && key !== 'name' && key !== 'length') &&
+                    typeof key === 'string' && identifier.test(key))
+                    all.push({ i, key, value: own.value });
+        return all;
+    }
+    function generate(part) {
+        const targets = [...new Set(part.map(({ i }) => i))];
+        const text = part.map(({ i, key }, n) => 't' + i + '.' + key + '===v' + n).join('&&');
+        return new GlobalFunction('targets', 'values',
+            targets.map((i, n) => 'const t' + i + '=targets[' + n + '];').join('') +
+            part.map((_, n) => 'const v' + n + '=values[' + n + '];').join('') + 'return()=>' + text)(
+            targets.map((i) => record[i].target), part.map(({ value }) => value));
+    }
+
+    function checksOf(first, end) {
+        const all = comparisons(first, end);
+        const checks = [];
+        for (let from = 0; from < all.length; from += PART)
+            checks.push(generate(all.slice(from, from + PART)));
+        return checks;
+    }
+
+    native.record = () => {
+        record = [take(global), ...[...ours].map(take)];
+        globalChecks = checksOf(0, 1);
+        intrinsicChecks = checksOf(1, record.length);
+        anyRegExp = /(?:)/;
+    };
+
+    const pass = (checks) => {
+        for (let i = 0; i < checks.length; i++)
+            if (!checks[i]())
+                return false;
+        return true;
+    };
+    const arePristine = () => {
+        for (let i = 1; i < record.length; i++)
+            if ((record[i].inherits ? ownKeys(record[i].target).length : countEnumerable(record[i].target)) !==
+                record[i].count)
+                return false;
+        return pass(intrinsicChecks);
+    };
+
+    // What was made unchangeable gets at least its old value, and is told of once.
+    function giveUp(target, key, own) {
+        if (defineProperty(target, key, own) || typeof key !== 'string' || told[key] === true)
+            return;
+        told[key] = true;
+        native.log(WARN, 'isolation: a render has fixed "' + key + '" for good: the next ones see it');
+    }
+    function remove(target, own, now, left) {
+        for (let i = 0; i < now.length; i++)
+            if (!apply(has, own, [now[i]]) && !isSkipped(target, now[i])) {
+                left[left.length] = now[i];
+                if (!deleteProperty(target, now[i]))
+                    giveUp(target, now[i], { value: undefined });
+            }
+    }
+    function putBack({ target, own }, left) {
+        remove(target, own, ownKeys(target), left);
+        apply(forEach, own, [(before, key) => {
+            const now = getOwnPropertyDescriptor(target, key);
+            // An accessor of ours that has become a value: later.js has loaded what it stood for.
+            if (!isSame(now, before) && !(before.get !== undefined && now !== undefined && 'value' in now)) {
+                left[left.length] = key;
+                if (!defineProperty(target, key, before))
+                    giveUp(target, key, 'value' in before ? { value: before.value } : {});
+            }
+        }]);
+    }
+
+    // -> the keys that were put back; undefined: there was nothing to do
+    native.restore = () => {
+        apply(exec, anyRegExp, ['']); // RegExp.$1 and its like
+        const left = [];
+        if (!pass(globalChecks)) {
+            putBack(record[0], left);
+        } else {
+            if (keys(global).length !== record[0].count)
+                remove(global, record[0].own, ownKeys(global), left);
+        }
+        if (!arePristine())
+            for (let i = 1; i < record.length; i++)
+                putBack(record[i], left);
+        return left.length === 0 ? undefined : left;
+    };
+}
