@@ -40,7 +40,10 @@ enum page_flag {
     PAGE_OWN_CONTROL = 2,  /* and the application's Cache-Control, not our default */
     PAGE_OWN_ETAG = 4,     /* and its ETag, not ours */
     PAGE_OWN_MODIFIED = 8, /* and its Last-Modified */
+    PAGE_PACKABLE = 16,    /* may be sent in other encodings: worker/encode.h */
 };
+/* In a worker's own copy: packing in this encoding was tried, and gained nothing. */
+#define PAGE_GAINED_NOTHING(encoding) (256u << (encoding))
 
 struct page {
     uint64_t checksum; /* page_checksum() of all that follows: set once, by page_build() */

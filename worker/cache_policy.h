@@ -26,6 +26,7 @@ struct cache_verdict {
     uint64_t sie_ms;
     uint64_t tag[PAGE_TAGS_MAX];
     size_t tag_count;
+    bool packable;    /* set by the lander (encode.h): Vary names Accept-Encoding then */
     struct vary vary; /* headers beyond the key's policy that tell variants of the page apart */
     char detail[48];  /* why not, a token for Cache-Status; "" when stored */
 };

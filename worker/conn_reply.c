@@ -7,6 +7,7 @@
 #include "worker/access.h"
 #include "worker/condition.h"
 #include "worker/conn_out.h"
+#include "worker/encode.h"
 #include "worker/http_date.h"
 #include "worker/http_range.h"
 #include "worker/http_state.h"
@@ -79,12 +80,13 @@ static const char *origin_text(enum reply_origin origin)
     return texts[origin];
 }
 
-/* Which encoding to send; later: the best that Accept-Encoding allows and the page has. */
-static const struct page_variant *choose_variant(const struct page *page,
+/* The best that Accept-Encoding allows and the page has. */
+static const struct page_variant *choose_variant(const struct http *http, const struct page *page,
                                                  const struct http_parse *head)
 {
-    (void)head;
-    return &page->variant[PAGE_IDENTITY];
+    if (likely(head->accept_encoding < 0))
+        return &page->variant[PAGE_IDENTITY];
+    return &page->variant[encoder_choose(http->encoder, head, page)];
 }
 
 /* What is sent of a page. */
@@ -170,7 +172,7 @@ void conn_reply_page(struct conn *c, const struct http_parse *head, struct hot_p
 {
     struct http *http = c->http;
     const struct page *page = &hot->page;
-    const struct page_variant *v = choose_variant(page, head);
+    const struct page_variant *v = choose_variant(http, page, head);
     struct reply_text text = out_begin(http);
     struct portion p = {page->status, head->method != HTTP_HEAD, 0, v->body_bytes};
 

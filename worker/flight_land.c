@@ -10,6 +10,7 @@
 #include "shm/stats.h"
 #include "worker/cache_policy.h"
 #include "worker/conn.h"
+#include "worker/encode.h"
 #include "worker/http_state.h"
 #include "worker/lookup.h"
 #include "worker/worker.h"
@@ -225,7 +226,7 @@ static struct hot_page *build_page(const struct flight *f, const struct key *key
         .swr_until_ms = until(end_ms + verdict->swr_ms, verdict->age_ms, fresh_until_ms),
         .sie_until_ms = until(end_ms + verdict->sie_ms, verdict->age_ms, fresh_until_ms),
         .age_s = (uint32_t)(verdict->age_ms / 1000),
-        .flags = about.flags,
+        .flags = about.flags | (verdict->packable ? PAGE_PACKABLE : 0),
         .render_us = (uint32_t)(f->job.render_ns / 1000),
         .status = result->status,
         .key = {key->data, key->bytes},
@@ -308,6 +309,7 @@ static void judge(struct flight *f, const struct js_result *result, struct landi
     l->key = f->key;
     l->may_mark = true;
     cache_policy_judge(f->policy, result, &asked, &l->verdict);
+    l->verdict.packable = encoder_pays(f->all->http->encoder, result);
     if (f->kind == FLIGHT_BYPASS || f->key.bytes == 0)
         l->verdict.store = false;
     if (!l->verdict.store || flight_page_key(f, &l->verdict, &l->key))
@@ -336,6 +338,29 @@ static void share(struct flight *f, const struct landing *l, const struct page *
     flight_part_ways(f);
 }
 
+/* In the encodings that those who wait would have. */
+static struct hot_page *pack(struct flight *f, struct hot_page *hot)
+{
+    struct http *http = f->all->http;
+    const struct request *r;
+
+    TAILQ_FOREACH(r, &f->requests, link)
+    {
+        enum page_encoding lacking = encoder_lacks(http->encoder, r->outer, &hot->page);
+        struct hot_page *more;
+
+        if (lacking == PAGE_IDENTITY || !r->conn || r->as_json)
+            continue;
+        more = encoder_add(http->encoder, http->hot, hot, lacking, COMPRESS_QUICK);
+        if (!more)
+            continue;
+        stats_add(&http->worker->stats->pages_packed, 1);
+        hot_release(hot);
+        hot = more;
+    }
+    return hot;
+}
+
 /* fresh: the application said that the page is as it was */
 static void land(struct flight *f, const struct js_result *result, bool fresh)
 {
@@ -360,6 +385,7 @@ static void land(struct flight *f, const struct js_result *result, bool fresh)
         flight_fail(f, 500, NULL);
         return;
     }
+    hot = pack(f, hot);
     flight_unlist(f);
     if (l.verdict.store) {
         if (l.verdict.vary.count > 0)

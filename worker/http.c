@@ -13,6 +13,7 @@
 #include "shm/region.h"
 #include "shm/stats.h"
 #include "worker/access.h"
+#include "worker/encode.h"
 #include "worker/handover.h"
 #include "worker/http_state.h"
 #include "worker/tick.h"
@@ -258,6 +259,8 @@ int http_new(struct worker *worker, struct http **ret_http)
     if (!error)
         error = statics_new(http, &http->statics);
     if (!error)
+        error = encoder_new(config, &http->encoder);
+    if (!error)
         error = handover_new(http, &http->handover);
     if (!error)
         error = set_up_events(http);
@@ -281,6 +284,7 @@ void http_free(struct http *http)
     handover_free(http->handover);
     requests_free(http->requests);
     statics_free(http->statics);
+    encoder_free(http->encoder);
     hot_free(http->hot);
     free(http->listener);
     access_close();

@@ -129,6 +129,7 @@ static const llhttp_settings_t settings = {
 void http_parse_init(struct http_parse *p, const struct http_limits *limits)
 {
     memset(p, 0, offsetof(struct http_parse, field));
+    p->accept_encoding = -1;
     llhttp_init(&p->llhttp, HTTP_REQUEST, &settings);
     p->llhttp.data = p;
     p->limits = limits;
@@ -414,6 +415,10 @@ static void take_field(struct http_parse *p, int i, struct seen *seen)
             break;
         seen->lengths++;
         seen->bad_length |= !take_length(p, f);
+        break;
+    case 15:
+        if (p->accept_encoding < 0 && same_name(name, "accept-encoding", 15))
+            p->accept_encoding = (int16_t)i;
         break;
     case 17:
         if (!same_name(name, "transfer-encoding", 17)) {

@@ -298,7 +298,7 @@ static void add_vary_name(struct vary_line *line, const char *name, size_t name_
 
 /* One Vary line: the page's own words first, then what the key's policy adds, then what the render read. */
 static void add_vary(struct reply_text *t, const struct config_key *key, const struct vary *vary,
-                     const struct js_result *r)
+                     bool packable, const struct js_result *r)
 {
     struct vary_line line = {t, r, "Vary: "};
 
@@ -323,6 +323,8 @@ static void add_vary(struct reply_text *t, const struct config_key *key, const s
             add_vary_name(&line, vary->text + at, bytes);
         at += bytes + 1;
     }
+    if (packable && !vary_has(vary, "accept-encoding", 15))
+        add_vary_name(&line, "Accept-Encoding", 15);
     if (*line.before == ',')
         reply_add_literal(t, "\r\n");
 }
@@ -390,7 +392,7 @@ void reply_page_head(struct reply_text *t, const struct config_policy *policy,
         else
             reply_add_literal(t, "Cache-Control: private, no-cache\r\n");
     }
-    add_vary(t, &policy->key, &verdict->vary, r);
+    add_vary(t, &policy->key, &verdict->vary, verdict->packable, r);
     for (size_t i = 0; i < policy->headers.count; i++) {
         const struct name_value *h = &policy->headers.item[i];
 

@@ -56,6 +56,7 @@ struct http {
     struct reply_date date;
     struct hot *hot;
     struct requests *requests;
+    struct encoder *encoder;
     struct statics *statics; /* NULL: no folders of files */
 
     struct http_listener *listener;

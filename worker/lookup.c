@@ -7,6 +7,8 @@
 #include "worker/hot.h"
 #include "worker/http_state.h"
 
+#include <mimalloc.h>
+
 /* Its own edition, or that of the last bundle where cache.on_reload lets it be served stale. */
 static bool is_ours(const struct http *http, const struct page *page)
 {
@@ -94,4 +96,22 @@ enum found lookup(struct http *http, const struct key *key, struct hot_page **re
     if (hot && page_is_vary(&hot->page))
         return FOUND_VARY;
     return hot ? FOUND_STALE : FOUND_NONE;
+}
+
+void lookup_replace_cold(struct http *http, const struct page *page, const struct page *more)
+{
+    struct cold *cold = http->worker->cold;
+    const char *key = page_at(page, page->key_offset);
+    struct cold_ref ref;
+    struct page *there;
+
+    /* A newer one that comes between this look and the put is lost: the older is within its ttl and
+     * not purged (cold_put() asks), so that is a render for nothing, and never a wrong page. */
+    if (cold_find(cold, key, page->key_bytes, page->hash, &ref) != 0)
+        return;
+    there = mi_malloc(ref.page_bytes);
+    if (there && cold_copy(cold, &ref, key, page->key_bytes, there) == 0 &&
+        there->checksum == page->checksum)
+        (void)cold_put(cold, more);
+    mi_free(there);
 }

@@ -11,6 +11,7 @@
 
 struct hot_page;
 struct http;
+struct page;
 
 enum found {
     FOUND_NONE,
@@ -23,5 +24,9 @@ enum found {
  * REPLY_COLD. None: *ret_hot is NULL. */
 enum found lookup(struct http *http, const struct key *key, struct hot_page **ret_hot,
                   enum reply_origin *ret_origin);
+
+/* `more` is `page` with an encoding more: the cold cache's copy becomes that too, if it is still this
+ * very page and no newer one. */
+void lookup_replace_cold(struct http *http, const struct page *page, const struct page *more);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "shm/stats.h"
 #include "worker/conn.h"
+#include "worker/encode.h"
 #include "worker/flight.h"
 #include "worker/hot.h"
 #include "worker/http_state.h"
@@ -125,6 +126,25 @@ static enum found find(struct requests *all, const struct http_parse *head,
     return likely(found != FOUND_VARY) ? found : find_variant(all, head, plan, hot, ret_origin);
 }
 
+/* A page that has not been packed yet in what this client takes best: once, for all who come after. */
+static struct hot_page *pack(struct http *http, const struct http_parse *head, struct hot_page *hot)
+{
+    enum page_encoding lacking = encoder_lacks(http->encoder, head, &hot->page);
+    struct hot_page *more;
+
+    if (likely(lacking == PAGE_IDENTITY))
+        return hot;
+    more = encoder_add(http->encoder, http->hot, hot, lacking, COMPRESS_QUICK);
+    if (!more)
+        return hot;
+    stats_add(&http->worker->stats->pages_packed, 1);
+    if (hot->cached)
+        hot_put(http->hot, more);
+    lookup_replace_cold(http, &hot->page, &more->page);
+    hot_release(hot);
+    return more;
+}
+
 /* From a cache, if one has it; swr: what is stale may be served when its refresh is under way.
  * outer: of the request to be answered; head: of the one that the page is for. */
 static bool answer_from_cache(struct requests *all, struct conn *c, const struct http_parse *outer,
@@ -154,6 +174,8 @@ static bool answer_from_cache(struct requests *all, struct conn *c, const struct
         plan->refresh = true;
         break;
     }
+    if (outer->accept_encoding >= 0)
+        hot = pack(all->http, outer, hot);
     answer_count(c, origin);
     cache = answer_hit(&hot->page, origin, now_ms);
     conn_reply_page(c, outer, hot, &cache);

@@ -2,7 +2,7 @@
 /*
  * static.c - see static.h.
  *
- * A small file stands in the hot cache as a page of the key "\1", folder, name, which no page of a
+ * A small file stands in the hot cache as a page of the key "\2", folder, name, which no page of a
  * bundle has (theirs begin with a host). Of struct page its fields mean here:
  *   path_hash       the stamp of the file (static_root.h)
  *   stored_ms       when it was modified, Unix time, in whole seconds
@@ -15,7 +15,7 @@
 #include "worker/condition.h"
 #include "worker/conn.h"
 #include "worker/conn_out.h"
-#include "worker/http_accept.h"
+#include "worker/encode.h"
 #include "worker/http_date.h"
 #include "worker/http_range.h"
 #include "worker/http_state.h"
@@ -46,8 +46,6 @@ struct statics {
     struct mime *mime;
     struct static_root *root;
     size_t root_count;
-    enum page_encoding order[PAGE_ENCODINGS]; /* compression.encodings */
-    size_t order_count;
     uint64_t complained_ms;
     struct absent absent[STATIC_ABSENT];
     char key[2 + STATIC_PATH_BYTES_MAX];
@@ -89,11 +87,6 @@ int statics_new(struct http *http, struct statics **ret_statics)
     }
     for (; s->root_count < config->statics.count; s->root_count++)
         static_root_init(&s->root[s->root_count], &config->statics.item[s->root_count]);
-    for (size_t i = 0; i < config->compression.encodings.count; i++)
-        for (int j = 1; j < PAGE_ENCODINGS; j++)
-            if (strcmp(config->compression.encodings.item[i], encoding_names[j]) == 0 &&
-                s->order_count < PAGE_ENCODINGS)
-                s->order[s->order_count++] = (enum page_encoding)j;
     *ret_statics = s;
     return 0;
 }
@@ -205,20 +198,6 @@ static void send_view(struct conn *c, const struct http_parse *head, const struc
     conn_reply_file(c, head, &reply);
 }
 
-/* ---- encodings ---- */
-
-static enum page_encoding choose(const struct statics *s, const struct http_parse *head,
-                                 unsigned mask)
-{
-    int at = find(head, "accept-encoding");
-    struct http_accept accept;
-
-    if (at < 0 || mask == 1u << PAGE_IDENTITY)
-        return PAGE_IDENTITY;
-    accept = http_accept_parse(http_parse_value(head, at));
-    return http_accept_choose(&accept, mask, s->order, s->order_count);
-}
-
 /* ---- small files ---- */
 
 static void send_hot(struct statics *s, struct conn *c, const struct http_parse *head,
@@ -230,7 +209,7 @@ static void send_hot(struct statics *s, struct conn *c, const struct http_parse 
 
     for (int i = 0; i < PAGE_ENCODINGS; i++)
         mask |= page->variant[i].head_offset != 0 ? 1u << i : 0;
-    v = &page->variant[choose(s, head, mask)];
+    v = &page->variant[encoder_best(s->http->encoder, head, mask)];
     send_view(c, head,
               &(struct view){.fields = {page_at(page, v->head_offset), v->head_bytes},
                              .etag = {page_at(page, v->etag_offset), v->etag_bytes},
@@ -300,7 +279,7 @@ static void send_large(struct statics *s, struct conn *c, const struct http_pars
 
     for (int i = 0; i < PAGE_ENCODINGS; i++)
         mask |= file->part[i].fd >= 0 ? 1u << i : 0;
-    encoding = choose(s, head, mask);
+    encoding = encoder_best(s->http->encoder, head, mask);
     make_etag(file->stamp, encoding, etag);
     out = make_fields(s, root, name, file, encoding, etag, &text)
               ? out_file_new(file->part[encoding].fd)
@@ -354,7 +333,7 @@ static int serve(struct statics *s, struct conn *c, const struct http_parse *hea
     struct hot_page *hot;
     int error;
 
-    s->key[0] = '\1';
+    s->key[0] = '\2';
     s->key[1] = (char)at;
     memcpy(s->key + 2, name, name_bytes + 1);
     hot = hot_get(http->hot, key.data, key.bytes, key_hash(key.data, key.bytes));

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * encode.h - pages in encodings: which one a request gets, and adding one that a page does not have
+ * yet. A page is packed once for each encoding that is asked for, and kept with it; never once a
+ * request. Design: worker/README.md, "Encodings".
+ */
+#ifndef SSRD_WORKER_ENCODE_H
+#define SSRD_WORKER_ENCODE_H
+
+#include "shm/base.h"
+#include "shm/page.h"
+#include "worker/compress.h"
+#include "worker/http_parse.h"
+#include "worker/js.h"
+
+struct config;
+struct encoder;
+struct hot;
+struct hot_page;
+
+/* 0 / -ENOMEM. */
+int encoder_new(const struct config *config, struct encoder **ret_encoder);
+void encoder_free(struct encoder *encoder); /* takes NULL */
+
+/* Is the answer worth it: long enough, of a type that gets smaller, neither encoded nor
+ * Cache-Control: no-transform (RFC 9111 section 5.2.2.6), a status with content of its own? */
+bool encoder_pays(const struct encoder *encoder, const struct js_result *result);
+
+/* Of the encodings in the mask (1 << enum page_encoding) the one that the request takes best. */
+enum page_encoding encoder_best(struct encoder *encoder, const struct http_parse *head,
+                                unsigned mask);
+
+/* What to send of those that the page has. */
+enum page_encoding encoder_choose(struct encoder *encoder, const struct http_parse *head,
+                                  const struct page *page);
+
+/* What the page lacks and the request would rather have; PAGE_IDENTITY: nothing. */
+enum page_encoding encoder_lacks(struct encoder *encoder, const struct http_parse *head,
+                                 const struct page *page);
+
+/*
+ * The page with one encoding more, the caller its one holder; `page` keeps its holders. Where packing gains nothing that is noted in the
+ * page itself, so that it is not tried again, and NULL returned; also for lack of memory.
+ */
+struct hot_page *encoder_add(struct encoder *encoder, struct hot *hot, struct hot_page *page,
+                             enum page_encoding encoding, enum compress_effort effort);
+
+#endif
