@@ -110,6 +110,7 @@ static void add_field(XXH3_state_t *state, const struct config_option *option, c
         break;
     case CONFIG_TEXT_LIST:
     case CONFIG_ADDRESS_LIST:
+    case CONFIG_NETWORK_LIST:
     case CONFIG_PATH_LIST:
     case CONFIG_HEADER_NAMES:
     case CONFIG_COOKIE_NAMES:
@@ -133,6 +134,7 @@ static void add_field(XXH3_state_t *state, const struct config_option *option, c
     case CONFIG_US:
     case CONFIG_TTL:
     case CONFIG_SIZE:
+    case CONFIG_RATE:
     case CONFIG_FRACTION:
     case CONFIG_CHOICE:
         add_bytes(state, field, config_option_bytes(option));

@@ -22,12 +22,14 @@
 #define BYTES_US sizeof(uint64_t)
 #define BYTES_TTL sizeof(uint64_t)
 #define BYTES_SIZE sizeof(uint64_t)
+#define BYTES_RATE sizeof(struct config_rate)
 #define BYTES_FRACTION sizeof(double)
 #define BYTES_CHOICE sizeof(int)
 #define BYTES_TEXT sizeof(char *)
 #define BYTES_ADDRESS sizeof(char *)
 #define BYTES_TEXT_LIST sizeof(struct str_list)
 #define BYTES_ADDRESS_LIST sizeof(struct str_list)
+#define BYTES_NETWORK_LIST sizeof(struct str_list)
 #define BYTES_PATH_LIST sizeof(struct str_list)
 #define BYTES_HEADER_NAMES sizeof(struct str_list)
 #define BYTES_COOKIE_NAMES sizeof(struct str_list)
@@ -70,12 +72,14 @@ static const struct {
     [CONFIG_US] = {"duration", "a duration, such as 500us or 1ms", BYTES_US},
     [CONFIG_TTL] = {"duration", "a duration, such as 5s, 10m or 1h, or auto", BYTES_TTL},
     [CONFIG_SIZE] = {"size", "a size, such as 64KiB, 16MiB or 1GiB", BYTES_SIZE},
+    [CONFIG_RATE] = {"rate", "a number and a period, such as 50/s, 300/m or 1000/h", BYTES_RATE},
     [CONFIG_FRACTION] = {"share", "a share, such as 0.1", BYTES_FRACTION},
     [CONFIG_CHOICE] = {"word", NULL, BYTES_CHOICE},
     [CONFIG_TEXT] = {"text", "text", BYTES_TEXT},
     [CONFIG_ADDRESS] = {"address", "an address, such as 127.0.0.1:9180", BYTES_ADDRESS},
     [CONFIG_TEXT_LIST] = {"list", "a list of texts", BYTES_TEXT_LIST},
     [CONFIG_ADDRESS_LIST] = {"addresses", "a list of addresses", BYTES_ADDRESS_LIST},
+    [CONFIG_NETWORK_LIST] = {"addresses", "a list of addresses and networks", BYTES_NETWORK_LIST},
     [CONFIG_PATH_LIST] = {"paths", "a list of paths", BYTES_PATH_LIST},
     [CONFIG_HEADER_NAMES] = {"names", "a list of header names", BYTES_HEADER_NAMES},
     [CONFIG_COOKIE_NAMES] = {"names", "a list of cookie names", BYTES_COOKIE_NAMES},
@@ -291,6 +295,36 @@ static int read_text(const struct config_option *option, const struct config_nod
     return *ret_text ? 0 : -ENOMEM;
 }
 
+/* "50/s"; "0" */
+static int read_rate(const char *text, struct config_rate *ret_rate)
+{
+    static const struct {
+        const char *suffix;
+        uint32_t seconds;
+    } periods[] = {{"/s", 1}, {"/m", 60}, {"/h", 3600}};
+    const char *slash = strchr(text, '/');
+    char number[16];
+    uint64_t count;
+
+    if (!slash) {
+        *ret_rate = (struct config_rate){0, 1};
+        return strcmp(text, "0") == 0 ? 0 : -EINVAL;
+    }
+    if ((size_t)(slash - text) >= sizeof number)
+        return -EINVAL;
+    memcpy(number, text, (size_t)(slash - text));
+    number[slash - text] = '\0';
+    if (config_value_count(number, &count) != 0 || count == 0 || count > 1000000)
+        return -EINVAL;
+    for (size_t i = 0; i < array_len(periods); i++) {
+        if (strcmp(slash, periods[i].suffix) != 0)
+            continue;
+        *ret_rate = (struct config_rate){(uint32_t)count, periods[i].seconds};
+        return 0;
+    }
+    return -EINVAL;
+}
+
 static int read_scalar(const struct config_option *option, const struct config_node *node,
                        struct config_report *report, union config_value *value)
 {
@@ -326,6 +360,10 @@ static int read_scalar(const struct config_option *option, const struct config_n
     case CONFIG_US:
     case CONFIG_SIZE:
         return read_number(option, node, report, &value->count64);
+    case CONFIG_RATE:
+        if (read_rate(node->text, &value->rate) != 0)
+            return config_option_wrong(report, node, types[option->type].wanted);
+        return 0;
     case CONFIG_FRACTION:
         return read_fraction(option, node, report, &value->fraction);
     case CONFIG_CHOICE:
@@ -365,6 +403,7 @@ int config_option_read(const struct config_option *option, const struct config_n
         break;
     case CONFIG_TEXT_LIST:
     case CONFIG_ADDRESS_LIST:
+    case CONFIG_NETWORK_LIST:
     case CONFIG_PATH_LIST:
     case CONFIG_HEADER_NAMES:
     case CONFIG_COOKIE_NAMES:

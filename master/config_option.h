@@ -19,12 +19,14 @@ enum config_type {
     CONFIG_US,
     CONFIG_TTL, /* ms; auto: CONFIG_TTL_AUTO */
     CONFIG_SIZE,
+    CONFIG_RATE,
     CONFIG_FRACTION,
     CONFIG_CHOICE,
     CONFIG_TEXT,
     CONFIG_ADDRESS, /* off: "" */
     CONFIG_TEXT_LIST,
     CONFIG_ADDRESS_LIST,
+    CONFIG_NETWORK_LIST,
     CONFIG_PATH_LIST,
     CONFIG_HEADER_NAMES, /* lower case, sorted, each once */
     CONFIG_COOKIE_NAMES, /* sorted, each once */
@@ -60,6 +62,7 @@ extern const size_t config_option_count;
 union config_value {
     bool boolean;
     uint32_t count32;
+    struct config_rate rate;
     uint64_t count64;
     double fraction;
     int choice;

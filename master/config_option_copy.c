@@ -38,6 +38,7 @@ void config_option_value_done(const struct config_option *option, union config_v
         break;
     case CONFIG_TEXT_LIST:
     case CONFIG_ADDRESS_LIST:
+    case CONFIG_NETWORK_LIST:
     case CONFIG_PATH_LIST:
     case CONFIG_HEADER_NAMES:
     case CONFIG_COOKIE_NAMES:
@@ -135,6 +136,7 @@ int config_option_copy(const struct config_option *option, const void *field,
         return ret_value->text ? 0 : -ENOMEM;
     case CONFIG_TEXT_LIST:
     case CONFIG_ADDRESS_LIST:
+    case CONFIG_NETWORK_LIST:
     case CONFIG_PATH_LIST:
     case CONFIG_HEADER_NAMES:
     case CONFIG_COOKIE_NAMES:
@@ -198,6 +200,7 @@ bool config_option_equal(const struct config_option *option, const union config_
         return strcmp(a->text, b->text) == 0;
     case CONFIG_TEXT_LIST:
     case CONFIG_ADDRESS_LIST:
+    case CONFIG_NETWORK_LIST:
     case CONFIG_PATH_LIST:
     case CONFIG_HEADER_NAMES:
     case CONFIG_COOKIE_NAMES:

@@ -6,6 +6,7 @@
 #include "master/config_option.h"
 
 #include "master/config_value.h"
+#include "shm/network.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -38,9 +39,15 @@ static bool is_choice(const char *choices, const char *text)
 /* What is wrong with an item; NULL: nothing. why: CONFIG_WHY_BYTES, may hold the answer. */
 static const char *judge_item(const struct config_option *option, const char *text, char *why)
 {
+    struct network network;
+
     switch (option->type) {
     case CONFIG_ADDRESS_LIST:
         return config_value_address(text, why) == 0 ? NULL : why;
+    case CONFIG_NETWORK_LIST:
+        return network_parse(text, &network) == 0
+                   ? NULL
+                   : "wanted an address or a network, such as 192.0.2.1, 10.0.0.0/8 or unix";
     case CONFIG_PATH_LIST:
         return text[0] == '/' && config_value_is_header(text) && !strpbrk(text, " #")
                    ? NULL

@@ -29,6 +29,12 @@ struct name_value_list {
     size_t count;
 };
 
+/* "50/s": so many in so long; count 0: no limit */
+struct config_rate {
+    uint32_t count;
+    uint32_t seconds;
+};
+
 struct status_ttl {
     uint16_t status;
     uint64_t ttl_ms;
@@ -179,6 +185,12 @@ struct config {
         uint64_t max_body_bytes;
         uint32_t connections; /* over all workers */
         bool server_timing;
+        struct {
+            uint32_t connections; /* of one address; 0: any number */
+            struct config_rate requests;
+        } limit;
+        struct str_list trusted; /* network.h */
+        bool proxy_protocol;
     } http;
     struct config_static_list statics;
     struct config_gateway_list gateways;

@@ -5,12 +5,13 @@
  */
 #include "worker/conn.h"
 
-#include "worker/access.h"
 #include "worker/admin.h"
 #include "worker/conn_out.h"
+#include "worker/conn_peer.h"
 #include "worker/flight.h"
 #include "worker/gateway.h"
 #include "worker/http_state.h"
+#include "worker/proxy_header.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -49,18 +50,10 @@ static void watch(struct conn *c, short what)
         c->dead = true;
 }
 
-static void note_peer(struct conn *c, const struct sockaddr *peer)
+/* Pages and administration don't take each other's places. */
+static size_t *count_of(const struct conn *c)
 {
-    const void *address = NULL;
-
-    if (!access_is_on())
-        return;
-    if (peer->sa_family == AF_INET)
-        address = &((const struct sockaddr_in *)peer)->sin_addr;
-    else if (peer->sa_family == AF_INET6)
-        address = &((const struct sockaddr_in6 *)peer)->sin6_addr;
-    if (address)
-        (void)inet_ntop(peer->sa_family, address, c->peer, sizeof c->peer);
+    return c->admin ? &c->http->admin_count : &c->http->conn_count;
 }
 
 int conn_new(struct http *http, int fd, enum listener_kind kind, const struct sockaddr *peer)
@@ -76,14 +69,20 @@ int conn_new(struct http *http, int fd, enum listener_kind kind, const struct so
     c->kind = kind;
     c->admin = kind != LISTENER_PAGES;
     c->fresh = true;
-    note_peer(c, peer);
+    peer_note(c, peer);
+    if (!c->admin)
+        peer_meet(c, peer);
     TAILQ_INSERT_TAIL(&http->conns, c, link);
-    http->conn_count++;
+    *count_of(c) += 1;
     watch(c, EV_READ);
     deadline_set(&http->header, &c->deadline, http->now_ms);
     if (c->dead) {
         conn_free(c);
         return -ENOMEM;
+    }
+    if (unlikely(c->unwelcome)) {
+        peer_turn_away(c);
+        conn_free(c);
     }
     return 0;
 }
@@ -109,7 +108,8 @@ void conn_free(struct conn *c)
     mi_free(c->rest);
     (void)close(c->fd);
     TAILQ_REMOVE(&http->conns, c, link);
-    http->conn_count--;
+    *count_of(c) -= 1;
+    peer_left(c);
     mi_free(c);
     http_conn_closed(http);
 }
@@ -158,14 +158,19 @@ static void refuse(struct conn *c, uint16_t status, const char *reason)
     conn_reply_text(c, NULL, status, NULL, "", body, (size_t)n);
 }
 
-static void handle(struct conn *c, const struct http_parse *head, struct span body)
+static void handle(struct conn *c, struct http_parse *head, struct span body)
 {
     c->request_ns = c->http->wake_ns;
-    if (unlikely(c->kind == LISTENER_ADMIN))
-        admin_request(c, head, body);
-    else if (unlikely(c->admin))
-        gateway_request(c, head, body);
-    else
+    if (unlikely(c->admin)) {
+        if (c->kind == LISTENER_ADMIN)
+            admin_request(c, head, body);
+        else
+            gateway_request(c, head, body);
+        return;
+    }
+    if (unlikely(head->forwarded))
+        peer_forwarded(c, head);
+    if (likely(!c->http->limit) || peer_admit(c, head))
         request_page(c, head, body);
 }
 
@@ -449,9 +454,56 @@ int conn_adopt(struct http *http, int fd, enum listener_kind kind, const char *d
         struct conn *c = TAILQ_LAST(&http->conns, conn_list);
 
         c->fresh = false;
+        c->proxy = false; /* whoever had it has read that */
         serve(c, data, bytes);
     }
     return 0;
+}
+
+/* What came is in http->in. Part of a header is kept in `rest`; its deadline is that of a request's head. */
+static void take_proxy_header(struct conn *c, size_t bytes)
+{
+    struct http *http = c->http;
+    size_t kept = c->rest_bytes;
+    struct sockaddr_storage client;
+    size_t used = 0;
+
+    if (kept + bytes > sizeof http->in) {
+        conn_free(c);
+        return;
+    }
+    memmove(http->in + kept, http->in, bytes);
+    memcpy(http->in, c->rest ? c->rest : "", kept);
+    bytes += kept;
+    mi_free(c->rest);
+    c->rest = NULL;
+    c->rest_bytes = 0;
+    switch (proxy_header_parse(http->in, bytes, &used, &client)) {
+    case PROXY_MORE:
+        c->rest = mi_malloc(bytes);
+        if (c->rest) {
+            memcpy(c->rest, http->in, bytes);
+            c->rest_bytes = bytes;
+            return;
+        }
+        conn_free(c);
+        return;
+    case PROXY_REFUSED:
+        conn_free(c);
+        return;
+    case PROXY_WHOLE:
+        break;
+    }
+    peer_proxied(c, &client);
+    if (!peer_is_welcome(c)) {
+        peer_turn_away(c);
+        conn_free(c);
+        return;
+    }
+    if (used < bytes) {
+        c->fresh = false;
+        serve(c, http->in + used, bytes - used);
+    }
 }
 
 static void on_readable(struct conn *c)
@@ -467,6 +519,10 @@ static void on_readable(struct conn *c)
         return;
     }
     n = read(c->fd, http->in, sizeof http->in);
+    if (n > 0 && unlikely(c->proxy)) {
+        take_proxy_header(c, (size_t)n);
+        return;
+    }
     if (n > 0) {
         c->fresh = false;
         if (likely(!c->lingering))

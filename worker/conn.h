@@ -38,6 +38,11 @@ struct conn {
     uint64_t request_ns; /* mono: when the callback that took the request up began */
     int fd;
     short watching; /* EV_READ, EV_WRITE or 0 */
+    uint32_t who;   /* counters of the client's address: limit.h */
+    bool counted;   /* among its connections */
+    bool trusted;   /* the peer is a proxy of ours: http.trusted */
+    bool unwelcome; /* beyond http.limit.connections: told so, and closed */
+    bool proxy;     /* a header of the PROXY protocol comes first */
     enum listener_kind kind;
     bool admin;   /* not for pages: of the admin listener or a gateway */
     bool fresh;   /* nothing received yet */

@@ -64,6 +64,10 @@ static void end_head(struct conn *c, const struct http_parse *head, struct reply
     struct http *http = c->http;
     bool keep = head && head->keep_alive && !c->closing && !http->worker->draining;
 
+    if (likely(keep && !has_date && head->minor == 1)) {
+        reply_add(text, http->date.line, REPLY_DATE_BYTES + 2); /* and the empty line */
+        return;
+    }
     if (likely(!has_date))
         reply_add(text, http->date.line, REPLY_DATE_BYTES);
     reply_end(text, keep, head ? head->minor : 1);

@@ -12,6 +12,7 @@
 #include "worker/conn.h"
 #include "worker/encode.h"
 #include "worker/http_state.h"
+#include "worker/invalidate.h"
 #include "worker/lookup.h"
 #include "worker/worker.h"
 
@@ -373,6 +374,8 @@ static void land(struct flight *f, const struct js_result *result, bool fresh)
     struct landing l;
     struct hot_page *hot;
 
+    if (f->kind == FLIGHT_BYPASS) /* before the answer: whoever has it and asks, sees what it did */
+        invalidate(all->worker->purge, all->http->config, TAILQ_FIRST(&f->requests)->head, result);
     judge(f, result, &l);
     if (fresh && l.verdict.tag_count == 0) {
         l.verdict.tag_count = f->stale->page.tag_count;

@@ -16,6 +16,7 @@
 #include "worker/encode.h"
 #include "worker/handover.h"
 #include "worker/http_state.h"
+#include "worker/limit.h"
 #include "worker/tick.h"
 
 #include <errno.h>
@@ -32,10 +33,10 @@
 
 static void watch_listeners(struct http *http)
 {
-    bool wanted = http->accepting && !http->paused;
-
     for (size_t i = 0; i < http->listener_count; i++) {
         struct http_listener *l = &http->listener[i];
+        bool may = !http->paused || (l->from->kind != LISTENER_PAGES && !http->starving);
+        bool wanted = http->accepting && may;
 
         if (l->watched == wanted)
             continue;
@@ -54,9 +55,9 @@ static void pause_accepting(struct http *http, uint64_t until_ms)
 
 void http_conn_closed(struct http *http)
 {
-    stats_set(&http->worker->stats->connections, http->conn_count);
+    stats_set(&http->worker->stats->connections, http_connections(http));
     if (unlikely(http->paused) && http->conn_count < http->conn_max) {
-        http->paused = false;
+        http->paused = http->starving = false;
         watch_listeners(http);
     }
 }
@@ -73,6 +74,7 @@ void http_wake(struct http *http)
 /* No descriptors, or no memory: the queue keeps what waits; tell it once a second. */
 static void starved(struct http *http, int error)
 {
+    http->starving = true;
     pause_accepting(http, http->now_ms + 1000);
     if (http->now_ms < http->pause_logged_ms + 1000)
         return;
@@ -162,14 +164,17 @@ static void on_listener(evutil_socket_t fd, short events, void *arg)
     (void)events;
     http_wake(http);
     for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-        if (!has_room(http)) {
+        if (l->from->kind != LISTENER_PAGES) {
+            if (http->admin_count >= HTTP_ADMIN_MAX)
+                break;
+        } else if (!has_room(http)) {
             full(http);
             break;
         }
         if (!accept_one(http, l))
             break;
     }
-    stats_set(&http->worker->stats->connections, http->conn_count);
+    stats_set(&http->worker->stats->connections, http_connections(http));
 }
 
 static void expire(struct http *http, struct deadline_list *list)
@@ -200,7 +205,7 @@ static void on_tick(evutil_socket_t fd, short events, void *arg)
     stats_set(&http->worker->stats->hot_entries, figures.entries);
     stats_set(&http->worker->stats->hot_evictions, figures.evictions);
     if (http->paused && http->now_ms >= http->pause_until_ms) {
-        http->paused = false;
+        http->paused = http->starving = false;
         watch_listeners(http);
     }
 }
@@ -215,6 +220,21 @@ static void set_up_lists(struct http *http)
     deadline_list_init(&http->body, config->http.body_timeout_ms);
     deadline_list_init(&http->send, config->http.send_timeout_ms);
     deadline_list_init(&http->linger, HTTP_LINGER_MS);
+}
+
+static int set_up_peers(struct http *http)
+{
+    const struct str_list *list = &http->config->http.trusted;
+
+    http->limit = limit_shared();
+    limit_take_row(http->limit, http->worker->row);
+    http->trusted = calloc(list->count ? list->count : 1, sizeof *http->trusted);
+    if (!http->trusted)
+        return -ENOMEM;
+    for (size_t i = 0; i < list->count; i++)
+        if (network_parse(list->item[i], &http->trusted[http->trusted_count]) == 0)
+            http->trusted_count++; /* the config was checked */
+    return 0;
 }
 
 static int set_up_events(struct http *http)
@@ -255,6 +275,8 @@ int http_new(struct worker *worker, struct http **ret_http)
     set_up_lists(http);
     error = hot_new(config->cache.hot_bytes, &http->hot);
     if (!error)
+        error = set_up_peers(http);
+    if (!error)
         error = requests_new(http, &http->requests);
     if (!error)
         error = statics_new(http, &http->statics);
@@ -287,6 +309,7 @@ void http_free(struct http *http)
     encoder_free(http->encoder);
     hot_free(http->hot);
     free(http->listener);
+    free(http->trusted);
     access_close();
     free(http);
 }
@@ -336,7 +359,7 @@ void http_drain(struct http *http, bool close_idle)
 
 size_t http_connections(const struct http *http)
 {
-    return http->conn_count;
+    return http->conn_count + http->admin_count;
 }
 
 void http_abort(struct http *http)

@@ -364,6 +364,12 @@ struct seen {
     bool close, keep, bad_length, bad_encoding, bad_expect, bad_host;
 };
 
+static void note_forwarded(struct http_parse *p, const struct http_field *f)
+{
+    if (f->name_bytes > 12 && same_name(p->base + f->name, "x-forwarded-", 12))
+        p->forwarded = true;
+}
+
 static void take_field(struct http_parse *p, int i, struct seen *seen)
 {
     const struct http_field *f = &p->field[i];
@@ -371,6 +377,10 @@ static void take_field(struct http_parse *p, int i, struct seen *seen)
     const char *value = p->base + f->value;
 
     switch (f->name_bytes) {
+    case 9:
+        if (same_name(name, "forwarded", 9))
+            p->forwarded = true;
+        break;
     case 5:
         if (same_name(name, "range", 5))
             p->conditions |= HTTP_RANGE;
@@ -384,6 +394,8 @@ static void take_field(struct http_parse *p, int i, struct seen *seen)
     case 19:
         if (same_name(name, "if-unmodified-since", 19))
             p->conditions |= HTTP_IF_UNMODIFIED_SINCE;
+        else
+            note_forwarded(p, f);
         break;
     case 4:
         if (!same_name(name, "host", 4))
@@ -409,10 +421,14 @@ static void take_field(struct http_parse *p, int i, struct seen *seen)
     case 13:
         if (same_name(name, "if-none-match", 13))
             p->conditions |= HTTP_IF_NONE_MATCH;
+        else
+            note_forwarded(p, f);
         break;
     case 14:
-        if (!same_name(name, "content-length", 14))
+        if (!same_name(name, "content-length", 14)) {
+            note_forwarded(p, f);
             break;
+        }
         seen->lengths++;
         seen->bad_length |= !take_length(p, f);
         break;
@@ -424,12 +440,15 @@ static void take_field(struct http_parse *p, int i, struct seen *seen)
         if (!same_name(name, "transfer-encoding", 17)) {
             if (same_name(name, "if-modified-since", 17))
                 p->conditions |= HTTP_IF_MODIFIED_SINCE;
+            else
+                note_forwarded(p, f);
             break;
         }
         seen->encodings++;
         seen->bad_encoding = f->value_bytes != 7 || strncasecmp(value, "chunked", 7) != 0;
         break;
     default:
+        note_forwarded(p, f);
         break;
     }
 }

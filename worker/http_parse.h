@@ -66,6 +66,7 @@ struct http_parse {
     bool has_body; /* Content-Length above 0, or chunked */
     bool chunked;
     bool expect_continue;
+    bool forwarded; /* it has X-Forwarded-..., or Forwarded */
     bool in_name;
     bool folded;
 

@@ -151,7 +151,7 @@ void reply_date_renew(struct reply_date *date, uint64_t now_ms, uint64_t wall_no
 
     (void)gmtime_r(&seconds, &tm);
     (void)snprintf(date->line, sizeof date->line,
-                   "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n", days + 3L * tm.tm_wday,
+                   "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n\r\n", days + 3L * tm.tm_wday,
                    tm.tm_mday % 100, months + 3L * tm.tm_mon, (tm.tm_year + 1900) % 10000,
                    tm.tm_hour % 100, tm.tm_min % 100, tm.tm_sec % 100);
     date->renew_ms = now_ms + 1000 - wall_now_ms % 1000;

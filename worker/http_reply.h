@@ -28,7 +28,7 @@ void reply_add_int(struct reply_text *text, int64_t value);
 const char *reply_status_text(uint16_t status); /* "Not Found"; "Unknown" if so */
 
 /* The Date line, "Date: Fri, 20 Nov 2026 08:18:09 GMT\r\n", remade when the second changes. */
-#define REPLY_DATE_BYTES 37
+#define REPLY_DATE_BYTES 37 /* behind them stands an empty line */
 struct reply_date {
     char line[64];
     uint64_t renew_ms; /* of the monotonic clock that the caller uses */

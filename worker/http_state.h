@@ -6,6 +6,7 @@
 #ifndef SSRD_WORKER_HTTP_STATE_H
 #define SSRD_WORKER_HTTP_STATE_H
 
+#include "shm/network.h"
 #include "shm/page.h"
 #include "worker/conn.h"
 #include "worker/deadline.h"
@@ -24,7 +25,10 @@
 #define HTTP_TEXT_BYTES 65536u
 #define HTTP_PIECES 32u
 #define HTTP_HEAD_BYTES_MAX 16384u /* of a page's response head */
+#define HTTP_ADMIN_MAX 256u        /* connections for administration in a worker */
 #define HTTP_LINGER_MS 2000u
+
+struct limit;
 
 struct http_listener {
     struct http *http;
@@ -63,14 +67,19 @@ struct http {
     size_t listener_count;
     bool accepting;          /* between http_start() and http_drain() */
     bool paused;             /* for lack of descriptors or room */
+    bool starving;           /* of descriptors: administration has to wait too */
     uint64_t pause_until_ms; /* UINT64_MAX: until a connection closes */
     uint64_t pause_logged_ms;
     uint64_t full_logged_ms;
     bool stopped; /* its copies of the listening sockets are closed */
 
     TAILQ_HEAD(conn_list, conn) conns;
-    size_t conn_count;
+    size_t conn_count;  /* for pages */
+    size_t admin_count; /* for administration and gateways */
     size_t conn_max;
+    struct limit *limit; /* of one address; NULL: none */
+    struct network *trusted;
+    size_t trusted_count;
     struct deadline_list keepalive, header, body, send, linger;
     struct handover *handover;
     struct event *tick;

@@ -15,6 +15,7 @@
 #include "worker/bundle_load.h"
 #include "worker/descriptors.h"
 #include "worker/js.h"
+#include "worker/limit.h"
 #include "worker/worker.h"
 
 #include <errno.h>
@@ -294,6 +295,12 @@ int zygote_main(const struct heritage *heritage, int channel_fd)
     error = drop_privileges(heritage);
     if (error) {
         problem_set(&problem, "can't become user %s: %s", heritage->config->user, strerror(-error));
+        return refuse(&z, &problem);
+    }
+    error = limit_share(heritage->config->http.limit.connections,
+                        heritage->config->http.limit.requests, REGION_PEERS_MAX);
+    if (error) {
+        problem_set(&problem, "no memory for http.limit: %s", strerror(-error));
         return refuse(&z, &problem);
     }
     error = heritage->config->start == START_COLD ? prove_in_child(&z, &problem)

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+"""Limits of an address, proxies and what they say, administration while pages are full, invalidation."""
+
+import pytest
+
+import harness
+
+QUIET = {"bundle": {"warmup": []}}
+HEADERS = "globalThis.renderPage = (url, data, request) => JSON.stringify([...request.headers]);"
+
+
+def test_one_address_has_so_many_connections_over_all_workers(ssrd):
+    server = ssrd(harness.HELLO, {**QUIET, "workers": 2, "http": {"limit": {"connections": 5}}})
+    clients = [server.connect() for _ in range(5)]
+    assert [c.get("/").status for c in clients] == [200] * 5
+    with server.connect() as one_more:
+        answer = one_more.answer()
+        assert (answer.status, answer["retry-after"], answer["connection"]) == (429, "1", "close")
+    assert [c.get("/").status for c in clients] == [200] * 5
+    clients.pop().close()
+
+    def is_free():
+        with server.connect() as client:
+            try:
+                return client.get("/").status == 200
+            except (harness.Closed, OSError):
+                return False
+    assert harness.until(is_free, "a place that has become free")
+
+
+def test_one_address_makes_so_many_requests_over_all_workers(ssrd):
+    server = ssrd(harness.HELLO, {**QUIET, "workers": 2, "http": {"limit": {"requests": "20/h"}}})
+    statuses = [server.get("/").status for _ in range(30)]
+    assert statuses == [200] * 20 + [429] * 10
+    assert server.admin("/healthz").status == 200
+
+
+def test_forwarded_fields_are_taken_out_unless_the_peer_is_trusted(ssrd):
+    fields = {"X-Forwarded-For": "1.2.3.4", "X-Forwarded-Proto": "https", "Forwarded": "for=1.2.3.4"}
+    assert "orwarded" not in ssrd(HEADERS, QUIET).get("/", headers=fields).text
+    trusting = ssrd(HEADERS, {**QUIET, "http": {"trusted": ["127.0.0.0/8"]}}).get("/", headers=fields).text
+    assert "x-forwarded-proto" in trusting and "forwarded" in trusting
+
+
+@pytest.mark.parametrize("header", [
+    b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n",
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c\xc0\x00\x02\x01\xc0\x00\x02\x02\x00\x01\x00\x02",
+])
+def test_a_proxy_header_names_the_client(ssrd, header):
+    server = ssrd(harness.HELLO, {**QUIET, "log": {"access": "stderr"}, "http": {"proxy_protocol": True}})
+    with server.connect() as client:
+        client.send(header)
+        assert client.get("/").status == 200
+    harness.until(lambda: "\n192.0.2.1 - " in server.log, "the client's address in the access log")
+    with server.connect() as client, pytest.raises(harness.Closed):
+        client.get("/")
+
+
+def test_health_is_told_while_all_places_for_pages_are_taken(ssrd):
+    server = ssrd("globalThis.renderPage = () => new Promise(() => setTimeout(() => {}, 1e6));",
+                  {**QUIET, "workers": 1, "http": {"connections": 2}, "render": {"timeout": "60s"}})
+    clients = [server.connect() for _ in range(2)]
+    for client in clients:
+        client.request("/")
+    late = server.connect()
+    late.request("/")
+    assert server.admin("/healthz").status == 200
+    for client in (*clients, late):
+        client.close()
+
+
+def test_a_successful_post_takes_its_page_out_of_the_caches(ssrd):
+    server = ssrd("let n = 0; globalThis.fetchHandler = (request) => request.method === 'GET'"
+                  " ? new Response('render ' + ++n, {headers: {'cache-control': 'max-age=60'}})"
+                  " : new Response(null, {status: new URL(request.url).pathname === '/fails' ? 500 : 204,"
+                  " headers: {'content-location': '/other'}});", {**QUIET, "workers": 1})
+    page, other = server.get("/p").body, server.get("/other").body
+    assert server.get("/p", method="POST", body=b"x").status == 204
+    assert server.get("/p").body != page and server.get("/other").body != other
+    page = server.get("/fails").body
+    assert server.get("/fails", method="DELETE").status == 500
+    assert server.get("/fails").body == page

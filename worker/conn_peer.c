@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* conn_peer.c - see conn_peer.h. */
+#include "worker/conn_peer.h"
+
+#include "worker/access.h"
+#include "worker/forwarded.h"
+#include "worker/http_state.h"
+#include "worker/limit.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
+void peer_note(struct conn *c, const struct sockaddr *peer)
+{
+    const void *address = NULL;
+
+    c->who = limit_of(c->http->limit, peer);
+    if (!access_is_on())
+        return;
+    if (peer->sa_family == AF_INET)
+        address = &((const struct sockaddr_in *)peer)->sin_addr;
+    else if (peer->sa_family == AF_INET6)
+        address = &((const struct sockaddr_in6 *)peer)->sin6_addr;
+    if (address)
+        (void)inet_ntop(peer->sa_family, address, c->peer, sizeof c->peer);
+}
+
+/* One more of its address. A proxy of ours has as many as it needs. */
+bool peer_is_welcome(struct conn *c)
+{
+    if (!c->http->limit || c->trusted || c->admin)
+        return true;
+    c->counted = limit_connect(c->http->limit, c->http->worker->row, c->who);
+    return c->counted;
+}
+
+void peer_meet(struct conn *c, const struct sockaddr *peer)
+{
+    const struct http *http = c->http;
+
+    c->trusted = http->trusted_count > 0 && network_any(http->trusted, http->trusted_count, peer);
+    c->proxy = http->config->http.proxy_protocol && (c->trusted || http->trusted_count == 0);
+    if (!c->proxy && !peer_is_welcome(c))
+        c->unwelcome = true;
+}
+
+/* At once and without lingering, which would hold the place that is denied. */
+void peer_turn_away(struct conn *c)
+{
+    static const char text[] =
+        "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
+        "Connection: close\r\n\r\n";
+
+    (void)send(c->fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)shutdown(c->fd, SHUT_WR);
+}
+
+void peer_left(struct conn *c)
+{
+    if (c->counted)
+        limit_disconnect(c->http->limit, c->http->worker->row, c->who);
+}
+
+void peer_proxied(struct conn *c, const struct sockaddr_storage *client)
+{
+    const struct sockaddr *address = (const struct sockaddr *)client;
+
+    c->proxy = false;
+    if (client->ss_family == AF_UNSPEC)
+        return;
+    c->trusted = network_any(c->http->trusted, c->http->trusted_count, address);
+    peer_note(c, address);
+}
+
+/* The client behind a proxy of ours. */
+static void take_forwarded(struct conn *c, const struct http_parse *head)
+{
+    const struct http *http = c->http;
+    struct sockaddr_storage client;
+
+    if (forwarded_client(head, http->trusted, http->trusted_count, &client))
+        peer_note(c, (struct sockaddr *)&client);
+}
+
+void peer_forwarded(struct conn *c, struct http_parse *head)
+{
+    if (c->trusted)
+        take_forwarded(c, head);
+    else
+        forwarded_drop(head);
+}
+
+bool peer_admit(struct conn *c, const struct http_parse *head)
+{
+    static const char text[] = "429 Too Many Requests\n";
+
+    if (limit_request(c->http->limit, c->who, c->request_ns))
+        return true;
+    conn_reply_text(c, head, 429, NULL, "Retry-After: 1\r\n", text, sizeof text - 1);
+    return false;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* forwarded.c - see forwarded.h. */
+#include "worker/forwarded.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <strings.h>
+
+#define ITEMS_MAX 32 /* longer chains are not believed */
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static struct span trim(struct span s)
+{
+    while (s.bytes > 0 && is_blank(*s.data)) {
+        s.data++;
+        s.bytes--;
+    }
+    while (s.bytes > 0 && is_blank(s.data[s.bytes - 1]))
+        s.bytes--;
+    return s;
+}
+
+/* "192.0.2.1", "192.0.2.1:80", "2001:db8::1", "[2001:db8::1]:80", any of them in quotes */
+static bool read_address(struct span s, struct sockaddr_storage *ret_address)
+{
+    struct sockaddr_in *in = (struct sockaddr_in *)ret_address;
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret_address;
+    char text[INET6_ADDRSTRLEN];
+    const char *stop;
+
+    memset(ret_address, 0, sizeof *ret_address);
+    s = trim(s);
+    if (s.bytes >= 2 && s.data[0] == '"' && s.data[s.bytes - 1] == '"')
+        s = (struct span){s.data + 1, s.bytes - 2};
+    if (s.bytes > 0 && *s.data == '[') {
+        stop = memchr(s.data, ']', s.bytes);
+        if (!stop)
+            return false;
+        s = (struct span){s.data + 1, (size_t)(stop - s.data - 1)};
+    } else {
+        stop = memchr(s.data, ':', s.bytes);
+        if (stop && !memchr(stop + 1, ':', (size_t)(s.data + s.bytes - stop - 1)))
+            s.bytes = (size_t)(stop - s.data); /* one colon: a port */
+    }
+    if (s.bytes == 0 || s.bytes >= sizeof text || memchr(s.data, 0, s.bytes))
+        return false;
+    memcpy(text, s.data, s.bytes);
+    text[s.bytes] = '\0';
+    in->sin_family = AF_INET;
+    if (inet_pton(AF_INET, text, &in->sin_addr) == 1)
+        return true;
+    in6->sin6_family = AF_INET6;
+    return inet_pton(AF_INET6, text, &in6->sin6_addr) == 1;
+}
+
+/* The value of `for` in one element of Forwarded; data NULL: absent. */
+static struct span for_of(struct span element)
+{
+    const char *at = element.data;
+    const char *end = at + element.bytes;
+
+    while (at < end) {
+        const char *stop = memchr(at, ';', (size_t)(end - at));
+        struct span pair;
+
+        if (!stop)
+            stop = end;
+        pair = trim((struct span){at, (size_t)(stop - at)});
+        if (pair.bytes > 4 && strncasecmp(pair.data, "for=", 4) == 0)
+            return (struct span){pair.data + 4, pair.bytes - 4};
+        at = stop + 1;
+    }
+    return (struct span){NULL, 0};
+}
+
+/* The items of all fields of a name, in order. Returns how many; more than ITEMS_MAX: none is kept. */
+static size_t items_of(const struct http_parse *head, const char *name, struct span item[ITEMS_MAX])
+{
+    size_t name_bytes = strlen(name);
+    size_t count = 0;
+
+    for (int i = http_parse_find(head, name, name_bytes, 0); i >= 0;
+         i = http_parse_find(head, name, name_bytes, i + 1)) {
+        struct span value = http_parse_value(head, i);
+        const char *at = value.data;
+        const char *end = at + value.bytes;
+
+        while (at < end) {
+            const char *stop = memchr(at, ',', (size_t)(end - at));
+
+            if (!stop)
+                stop = end;
+            if (count == ITEMS_MAX)
+                return 0;
+            item[count++] = (struct span){at, (size_t)(stop - at)};
+            at = stop + 1;
+        }
+    }
+    return count;
+}
+
+bool forwarded_client(const struct http_parse *head, const struct network *trusted, size_t count,
+                      struct sockaddr_storage *ret_address)
+{
+    struct span item[ITEMS_MAX];
+    struct sockaddr_storage address;
+    size_t items = items_of(head, "x-forwarded-for", item);
+    bool is_list = items > 0;
+
+    if (!is_list)
+        items = items_of(head, "forwarded", item);
+    while (items-- > 0) {
+        if (!read_address(is_list ? item[items] : for_of(item[items]), &address))
+            return false;
+        if (network_any(trusted, count, (struct sockaddr *)&address))
+            continue;
+        *ret_address = address;
+        return true;
+    }
+    return false;
+}
+
+static bool is_forwarded(struct span name)
+{
+    return (name.bytes > 12 && strncasecmp(name.data, "x-forwarded-", 12) == 0) ||
+           (name.bytes == 9 && strncasecmp(name.data, "forwarded", 9) == 0);
+}
+
+void forwarded_drop(struct http_parse *head)
+{
+    uint16_t kept = 0;
+
+    for (int i = 0; i < head->field_count; i++)
+        if (!is_forwarded(http_parse_name(head, i)))
+            head->field[kept++] = head->field[i];
+    head->field_count = kept;
+}

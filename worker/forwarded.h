@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * forwarded.h - whose request a trusted proxy passes on: X-Forwarded-For, else Forwarded (RFC 7239). Pure.
+ */
+#ifndef SSRD_WORKER_FORWARDED_H
+#define SSRD_WORKER_FORWARDED_H
+
+#include "shm/network.h"
+#include "worker/http_parse.h"
+
+/*
+ * The last address of the list that is not itself trusted: what stands before it the client may have written. False: there is none, or what stands
+ * there is no address ("unknown", a pseudonym): then the peer's own counts.
+ */
+bool forwarded_client(const struct http_parse *head, const struct network *trusted, size_t count,
+                      struct sockaddr_storage *ret_address);
+
+/* Take X-Forwarded-* and Forwarded out of a request whose peer is not trusted. */
+void forwarded_drop(struct http_parse *head);
+
+#endif
