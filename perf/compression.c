@@ -17,7 +17,7 @@
 static unsigned char in[IN_BYTES_MAX];
 static unsigned char out[OUT_BYTES];
 
-typedef size_t pack(int level, size_t in_bytes);
+typedef size_t packer(int level, size_t in_bytes);
 
 static size_t pack_br(int level, size_t in_bytes)
 {
@@ -68,7 +68,8 @@ static uint64_t cpu_ns(void)
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-static void measure(const char *name, pack *pack, const int *levels, size_t count, size_t in_bytes)
+static void measure(const char *name, packer *pack, const int *levels, size_t count,
+                    size_t in_bytes)
 {
     for (size_t i = 0; i < count; i++) {
         size_t bytes = pack(levels[i], in_bytes); /* once outside: allocations */

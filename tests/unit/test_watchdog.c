@@ -303,13 +303,15 @@ static void deadlines_at_the_end_of_time_are_deadlines(void **state)
 static void disarm_without_arm_does_nothing(void **state)
 {
     struct fixture *f = *state;
+    unsigned fired;
 
     watchdog_disarm(f->watchdog);
     begin_target(f, PAST_NS);
     wait_for_shot(&f->js, 1);
     end_target(f);
+    fired = shots(&f->js); /* more than one where this thread was kept from running meanwhile */
     watchdog_disarm(f->watchdog);
-    assert_int_equal(shots(&f->js), 1);
+    assert_int_equal(shots(&f->js), fired);
 }
 
 /* The thread has nothing left of js once stop has returned; each round frees it. */
