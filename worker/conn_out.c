@@ -134,27 +134,36 @@ static ssize_t send_file(int fd, const struct out_file *file, const struct iovec
     return n >= 0 ? n : -errno;
 }
 
+/* A run of pieces that lie in memory. more: a file follows, so no packet for these alone. */
+static ssize_t send_run(int fd, struct iovec *piece, unsigned pieces, bool more)
+{
+    struct msghdr message = {.msg_iov = piece, .msg_iovlen = pieces};
+    ssize_t n;
+
+    do {
+        n = sendmsg(fd, &message, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+    } while (n < 0 && errno == EINTR);
+    return n >= 0 ? n : -errno;
+}
+
 /* Bytes taken, of as many pieces as one call takes, or negative errno. */
 static ssize_t send_pieces(int fd, struct iovec *piece, struct out_file *const *file,
                            unsigned pieces)
 {
     unsigned run = 0;
-    int flags = MSG_NOSIGNAL;
-    struct msghdr message;
     ssize_t n;
 
     if (unlikely(file[0] != NULL))
         return send_file(fd, file[0], piece);
+    if (likely(pieces == 1)) {
+        do {
+            n = send(fd, piece->iov_base, piece->iov_len, MSG_NOSIGNAL);
+        } while (n < 0 && errno == EINTR);
+        return n >= 0 ? n : -errno;
+    }
     while (run < pieces && !file[run])
         run++;
-    if (unlikely(run < pieces))
-        flags |= MSG_MORE; /* a file follows: no packet for the head alone */
-    message = (struct msghdr){.msg_iov = piece, .msg_iovlen = run};
-    do {
-        n = run == 1 ? send(fd, piece->iov_base, piece->iov_len, flags)
-                     : sendmsg(fd, &message, flags);
-    } while (n < 0 && errno == EINTR);
-    return n >= 0 ? n : -errno;
+    return send_run(fd, piece, run, run < pieces);
 }
 
 /* Step over sent bytes, letting go of what was sent in full; returns the first piece that was not.
