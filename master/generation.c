@@ -5,6 +5,7 @@
 #include "master/generation_internal.h"
 #include "master/notify.h"
 #include "shm/log.h"
+#include "shm/offer.h"
 #include "shm/region.h"
 
 #include <errno.h>
@@ -245,6 +246,12 @@ static int make_places(struct generation *g)
         g->place[i].number = i;
         g->place[i].cpu = g->config->pin ? cpus.cpu[i % cpus.count] : -1;
     }
+    if (count > 1 && count <= OFFER_WORKERS_MAX) {
+        int error = offers_new(&g->offers);
+
+        if (error)
+            return error;
+    }
     return make_bells(g);
 }
 
@@ -318,6 +325,7 @@ static void fill_heritage(struct generation *g, uint32_t number)
     h->generation = number;
     choose_edition(g, number);
     h->worker_count = (uint32_t)g->place_count - 1;
+    h->offers = g->offers;
     h->bells = (struct bells){g->bell, (uint32_t)g->place_count, number};
     h->handover_give_fd = g->host.handover_give_fd;
     h->handover_take_fd = g->host.handover_take_fd;
@@ -379,6 +387,7 @@ void generation_free(struct generation *generation)
         if (generation->bell[i] >= 0)
             (void)close(generation->bell[i]);
     free(generation->bell);
+    offers_free(generation->offers);
     free(generation->place);
     free(generation->refusal);
     bundle_done(&generation->bundle);

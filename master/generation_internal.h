@@ -58,6 +58,7 @@ struct generation {
     size_t place_count;      /* one more than workers: recycling needs it */
     struct place *leaver;    /* is being recycled; NULL: nobody */
     struct place *successor; /* takes over from it */
+    struct offers *offers;   /* NULL: there is one worker */
     int *bell;               /* an eventfd a place, for whichever worker is in it; -1: none */
     uint64_t tick_ms;        /* mono; the last generation_tick() */
     bool killed;             /* by us: its children's deaths are no news */

@@ -4,6 +4,7 @@
 #include "shm/claim.h"
 #include "shm/cold.h"
 #include "shm/log.h"
+#include "shm/offer.h"
 #include "shm/peers.h"
 #include "shm/poison.h"
 #include "shm/region.h"
@@ -72,6 +73,10 @@ static void clear_row(struct generation *g, uint32_t row)
 
     atomic_fetch_add_explicit(&stats->cold_repairs, repaired, memory_order_relaxed);
     (void)claim_reap(g->host.region, &g->heritage.bells, row);
+    if (g->offers)
+        (void)offers_reap(
+            g->offers, &g->heritage.bells,
+            atomic_load_explicit(&peer_at(g->host.region, row)->worker, memory_order_relaxed));
     stats_retire(g->host.region, row);
     peer_release(g->host.region, row);
 }

@@ -21,6 +21,9 @@ struct bells {
 /* Wake the worker in this row, if it is one of this generation. Never blocks. Any process. */
 void bell_ring(const struct region *region, const struct bells *bells, uint32_t row);
 
+/* The same by the worker's number. */
+void bell_ring_number(const struct bells *bells, uint32_t number);
+
 /* The worker whose bell it is: take back what was rung. */
 void bell_hush(int fd);
 

@@ -10,6 +10,7 @@
 #include "shm/bell.h"
 #include "shm/config.h"
 
+struct offers;
 struct region;
 
 enum listener_kind { LISTENER_PAGES, LISTENER_ADMIN, LISTENER_INERTIA, LISTENER_HYPERNOVA };
@@ -51,7 +52,8 @@ struct heritage {
     uint32_t worker_count; /* workers of this generation: http.connections is shared among them */
     uid_t uid;             /* to become, once; (uid_t)-1: stay */
     gid_t gid;
-    struct bells bells;   /* of this generation's workers, by their numbers */
+    struct offers *offers; /* renders that any of its workers may do; NULL: it has one only */
+    struct bells bells;    /* of this generation's workers, by their numbers */
     int handover_give_fd; /* socket pair of the master: connections for whichever worker takes them */
     int handover_take_fd;
     int master_wake_fd;  /* eventfd: a child writes 1 when its peer row has news for the master */

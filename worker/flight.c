@@ -118,6 +118,8 @@ void flight_end(struct flight *f)
 
     flight_stop_waiting(f);
     flight_disclaim(f, CLAIM_LOST);
+    flight_recall(f);
+    flight_tell_nothing(f);
     LIST_REMOVE(f, link);
     if (f->doomed)
         return;
@@ -308,6 +310,7 @@ void requests_free(struct requests *all)
             flight_end(f);
         }
     }
+    flights_busy(all);
     flights_deafen(all);
     free(all);
 }

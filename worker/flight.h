@@ -10,6 +10,7 @@
 #define SSRD_WORKER_FLIGHT_H
 
 #include "shm/claim.h"
+#include "shm/offer.h"
 #include "shm/page.h"
 #include "worker/cache_policy.h"
 #include "worker/http_parse.h"
@@ -63,6 +64,14 @@ struct flight {
     struct claim claim;
     TAILQ_ENTRY(flight) wait_link;
     uint64_t waits_since_ns;
+    bool guest;   /* rendered for another worker: flight_share.c */
+    bool offered; /* another worker may take it, or has */
+    bool at_home; /* not offered again */
+    bool in_cold; /* its page stands in the cold cache, for others too */
+    bool marks;   /* its page is not for sharing, and nor will the next ones be */
+    struct offer offer;
+    TAILQ_ENTRY(flight) away_link;
+    uint64_t away_since_ns; /* its turn came, and another worker had it */
     const struct config_policy *policy;
     struct key key; /* bytes 0: none */
     struct request_list requests;
@@ -88,6 +97,8 @@ struct requests {
     struct flight_list bucket[FLIGHT_BUCKETS]; /* those others may join */
     struct flight_list others;
     struct flight_waiting waiting; /* for another worker's render */
+    struct flight_waiting away;    /* offered to other workers */
+    bool says_idle;                /* others know that this worker has nothing to render */
     struct event *bell;            /* NULL: there is no other worker */
     struct mark mark[FLIGHT_MARKS];
     uint32_t id_base;
@@ -130,6 +141,8 @@ void flight_mark(struct requests *all, uint64_t hash);
 /* A stale page good enough when there is no render; the caller becomes holder. */
 struct hot_page *flight_find_sie(const struct flight *flight);
 
+/* Closes the connections whose clients have gone: a system call each. */
+void flight_drop_leavers(struct flight *flight);
 /* Does anybody still wait for it? */
 bool flight_is_wanted(const struct flight *flight);
 
@@ -147,6 +160,28 @@ void flight_disclaim(struct flight *flight, enum claim_outcome outcome);
 void flight_stop_waiting(struct flight *flight);
 int flights_listen(struct requests *all); /* for the bell: 0 / -ENOMEM */
 void flights_deafen(struct requests *all);
+
+/* flight_share.c. Queue its render, and offer it to other workers if it can't start at once.
+ * 0 / -EBUSY: the queue is full. */
+int flight_queue(struct flight *flight);
+/* Its turn has come. False: another worker renders it; the flight waits for that, or is over. */
+bool flight_take_back(struct flight *flight);
+void flight_recall(struct flight *flight); /* it is no longer offered */
+/* Does the worker that offered it still want it? */
+bool flight_is_expected(const struct flight *flight);
+/* The end of a guest, told to its owner; nothing for others. */
+void flight_tell_stored(struct flight *flight);
+void flight_tell_page(struct flight *flight, const struct page *page, const char *detail,
+                      bool mark);
+void flight_tell_failed(struct flight *flight, uint16_t status);
+void flight_tell_nothing(struct flight *flight);
+void flights_fetch(struct requests *all); /* results that have come */
+void flights_check_away(struct requests *all, uint64_t limit_ms);
+void flights_busy(struct requests *all); /* this worker is about to render */
+
+/* The policy of a request's route. request.c */
+const struct config_policy *request_policy(const struct requests *all,
+                                           const struct http_parse *head);
 
 /* Queue its render. What can't be queued is shed, and the flight is gone. */
 void flight_submit(struct flight *flight);

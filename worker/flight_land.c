@@ -24,7 +24,7 @@
 
 void flight_submit(struct flight *f)
 {
-    if (renderer_submit(f->all->worker->renderer, &f->job) == 0)
+    if (flight_queue(f) == 0)
         return;
     stats_add(&f->all->worker->stats->renders_shed, 1);
     flight_fail(f, 503, NULL);
@@ -63,6 +63,8 @@ void flight_fail(struct flight *f, uint16_t status, const struct js_error *error
 
     flight_unlist(f);
     flight_disclaim(f, outcome_of(status));
+    flight_recall(f);
+    flight_tell_failed(f, status);
     while ((r = TAILQ_FIRST(&f->requests))) {
         TAILQ_REMOVE(&f->requests, r, link);
         if (stale && r->conn) {
@@ -79,7 +81,7 @@ void flight_fail(struct flight *f, uint16_t status, const struct js_error *error
     flight_end(f);
 }
 
-static void drop_those_who_left(struct flight *f)
+void flight_drop_leavers(struct flight *f)
 {
     uint64_t waiting_ms = (mono_ns() - f->job.queued_ns) / 1000000u;
     struct request *r;
@@ -95,7 +97,7 @@ bool flight_is_wanted(const struct flight *f)
 {
     const struct request *r;
 
-    if (f->refresh)
+    if (f->refresh || flight_is_expected(f))
         return true;
     TAILQ_FOREACH(r, &f->requests, link)
     if (r->conn)
@@ -108,6 +110,10 @@ void flight_answer(struct flight *f, struct hot_page *hot, struct reply_cache ca
     struct request *r;
 
     flight_unlist(f);
+    if (f->in_cold || (cache.origin != REPLY_MISS && cache.origin != REPLY_BYPASS))
+        flight_tell_stored(f);
+    else
+        flight_tell_page(f, &hot->page, cache.detail, f->marks);
     while ((r = TAILQ_FIRST(&f->requests))) {
         TAILQ_REMOVE(&f->requests, r, link);
         if (r->conn)
@@ -136,19 +142,34 @@ static bool is_there_by_now(struct flight *f)
     return found == FOUND_FRESH || found == FOUND_VARY;
 }
 
+/* What can't end in time is not begun: no work for who will have given up. */
+static void come_too_late(struct flight *f)
+{
+    if (f->kind == FLIGHT_SHARED && is_there_by_now(f))
+        return;
+    stats_add(&f->all->worker->stats->renders_shed, 1);
+    flight_fail(f, 503, NULL);
+}
+
 bool flight_begin(struct render_job *job)
 {
     struct flight *f = (struct flight *)job;
 
     http_wake(f->all->http);
-    drop_those_who_left(f);
+    flight_drop_leavers(f);
     if (!flight_is_wanted(f)) {
         flight_end(f);
         return false;
     }
+    if (!flight_take_back(f))
+        return false;
     if (unlikely(poison_rests(poison_of(f->all->http->region), f->job.key_hash, mono_ms()))) {
         stats_add(&f->all->worker->stats->renders_poisoned, 1);
         flight_fail(f, 503, NULL);
+        return false;
+    }
+    if (f->job.late) {
+        come_too_late(f);
         return false;
     }
     f->epoch = purge_epoch(f->all->worker->purge);
@@ -157,6 +178,7 @@ bool flight_begin(struct render_job *job)
     if (f->kind == FLIGHT_SHARED && is_there_by_now(f))
         return false;
     f->begun = true;
+    flights_busy(f->all);
     return true;
 }
 
@@ -258,6 +280,7 @@ static bool store(struct flight *f, struct hot_page *hot, bool for_others)
         stats_add(&w->stats->cold_stored, 1);
     else if (error == -EAGAIN)
         stats_add(&w->stats->cold_refused, 1);
+    f->in_cold = error == 0 && for_others;
     flight_disclaim(f, error == 0 && for_others ? CLAIM_STORED
                        : error == -ESTALE       ? CLAIM_LOST /* purged meanwhile */
                                                 : CLAIM_PRIVATE);
@@ -333,7 +356,8 @@ static void share(struct flight *f, const struct landing *l, const struct page *
         flight_regroup(f, &l->verdict.vary, page);
     if (shareable(l))
         return;
-    if (f->key.bytes > 0 && l->may_mark)
+    f->marks = f->key.bytes > 0 && l->may_mark;
+    if (f->marks)
         flight_mark(f->all, f->key.hash);
     flight_disclaim(f, l->may_mark ? CLAIM_PRIVATE : CLAIM_LOST);
     flight_part_ways(f);
@@ -448,6 +472,7 @@ void flight_done(struct render_job *job, enum render_end end, const struct js_re
         TAILQ_FOREACH(r, &f->requests, link)
         if (r->conn)
             r->conn->closing = true; /* whoever asks next asks another worker */
+        flight_tell_nothing(f);      /* its owner renders it */
         flight_fail(f, 503, NULL);
     } else if (result->outcome == JS_OK) {
         flight_land(f, result);

@@ -137,7 +137,8 @@ void flight_scatter(struct flight *f, const struct page *record)
     struct request *r;
 
     if (!known)
-        vary_init(&vary); /* foreign bytes: each renders under the primary key */
+        vary_init(&vary);  /* foreign bytes: each renders under the primary key */
+    flight_tell_stored(f); /* its owner finds the record */
     flight_unlist(f);
     while ((r = TAILQ_FIRST(&f->requests))) {
         TAILQ_REMOVE(&f->requests, r, link);

@@ -197,6 +197,13 @@ static void on_bell(evutil_socket_t fd, short events, void *arg)
     http_wake(all->http);
     while ((f = next_over(all, &outcome)))
         conclude(f, outcome);
+    if (!all->worker->offers)
+        return;
+    flights_fetch(all);
+    all->says_idle =
+        false; /* who rings has taken that back; looked for anew when nothing is to be rendered */
+    if (!renderer_has_room(all->worker->renderer))
+        offers_pass_on(all->worker->offers, bells_of(all));
 }
 
 void flights_check(struct requests *all)
@@ -204,6 +211,8 @@ void flights_check(struct requests *all)
     const struct config *config = all->http->config;
     struct flight *f, *next;
 
+    if (all->worker->offers)
+        flights_check_away(all, config->render.grace_ms + WAIT_GRACE_MS);
     for (f = TAILQ_FIRST(&all->waiting); f; f = next) {
         uint64_t waited_ms = (all->http->wake_ns - f->waits_since_ns) / 1000000u;
 
@@ -223,6 +232,7 @@ int flights_listen(struct requests *all)
     uint32_t number = number_of(all->worker);
 
     TAILQ_INIT(&all->waiting);
+    TAILQ_INIT(&all->away);
     if (bells->count < 2 || number >= bells->count) /* nobody to wait for */
         return 0;
     all->bell = event_new(all->worker->base, bells->fd[number], EV_READ | EV_PERSIST, on_bell, all);

@@ -357,6 +357,11 @@ void http_drain(struct http *http, bool close_idle)
     }
 }
 
+bool http_help(struct http *http)
+{
+    return requests_help(http->requests);
+}
+
 size_t http_connections(const struct http *http)
 {
     return http->conn_count + http->admin_count;

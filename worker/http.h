@@ -25,6 +25,10 @@ int http_start(struct http *http);
  */
 void http_drain(struct http *http, bool close_idle);
 
+/* This worker has nothing to render: take what others offer. True: a render has been queued. Between
+ * turns of the loop. */
+bool http_help(struct http *http);
+
 size_t http_connections(const struct http *http);
 
 /* Close everything, whatever it is doing: the deadline has come. */

@@ -7,6 +7,7 @@
  */
 #include "worker/render.h"
 
+#include "shm/offer.h"
 #include "shm/peers.h"
 #include "shm/stats.h"
 #include "worker/lane.h"
@@ -23,6 +24,8 @@
 
 TAILQ_HEAD(render_job_list, render_job);
 
+#define TYPICAL_OF 8 /* renders, for the mean of late */
+
 struct renderer {
     struct worker *worker;
     struct watchdog *watchdog;
@@ -30,6 +33,7 @@ struct renderer {
     struct render_job_list waiting;
     size_t waiting_count;
     size_t waiting_max;
+    uint64_t typical_ns; /* what a render took of late */
     struct lane *lane;
     struct render_job_list open; /* started, not done; by deadline */
     size_t open_count;
@@ -84,12 +88,26 @@ fail:
     return error;
 }
 
+static void tell_waiting(const struct renderer *r)
+{
+    stats_set(&r->worker->stats->render_queue, r->waiting_count);
+    if (r->worker->offers)
+        offers_set_waiting(r->worker->offers, r->worker->number, (uint32_t)r->waiting_count);
+}
+
+/* In all workers: the bound is the server's, or a busy worker would refuse what others have room for. */
+static uint64_t all_waiting(const struct renderer *r)
+{
+    return r->worker->offers ? offers_waiting(r->worker->offers, r->worker->heritage->bells.count)
+                             : r->waiting_count;
+}
+
 static void unlink_job(struct renderer *r, struct render_job *job)
 {
     TAILQ_REMOVE(&r->waiting, job, link);
     job->queued = false;
     r->waiting_count--;
-    stats_set(&r->worker->stats->render_queue, r->waiting_count);
+    tell_waiting(r);
 }
 
 static void unlink_open(struct renderer *r, struct render_job *job)
@@ -120,14 +138,14 @@ void renderer_stop(struct renderer *renderer)
 
 int renderer_submit(struct renderer *renderer, struct render_job *job)
 {
-    if (renderer->waiting_count >= renderer->waiting_max)
+    if (all_waiting(renderer) >= renderer->waiting_max)
         return -EBUSY;
     job->start_ns = 0;
     job->queued_ns = mono_ns();
     job->queued = true;
     TAILQ_INSERT_TAIL(&renderer->waiting, job, link);
     renderer->waiting_count++;
-    stats_set(&renderer->worker->stats->render_queue, renderer->waiting_count);
+    tell_waiting(renderer);
     return 0;
 }
 
@@ -135,10 +153,12 @@ int renderer_requeue(struct renderer *renderer, struct render_job *job)
 {
     if (renderer->waiting_max == 0)
         return -EBUSY;
+    job->start_ns = 0;
+    job->queued_ns = mono_ns(); /* what it has waited for before was no queue */
     job->queued = true;
     TAILQ_INSERT_HEAD(&renderer->waiting, job, link);
     renderer->waiting_count++;
-    stats_set(&renderer->worker->stats->render_queue, renderer->waiting_count);
+    tell_waiting(renderer);
     return 0;
 }
 
@@ -236,6 +256,7 @@ static void on_done(void *arg, const struct js_result *result)
     unlink_open(r, job);
     job->render_ns = mono_ns() - job->start_ns;
     count(r->worker->stats, result, job->render_ns);
+    r->typical_ns += job->render_ns / TYPICAL_OF - r->typical_ns / TYPICAL_OF;
     job->done(job, RENDER_DONE, result);
     if (lent)
         lane_lend_again(r->lane); /* V8's own tasks follow, or what listens to request.signal */
@@ -374,9 +395,26 @@ static bool can_go_on(const struct renderer *r)
     return r->open_count > 0 && (r->due || js_next_timer_ms(r->worker->js) == 0);
 }
 
+bool renderer_has_room(const struct renderer *renderer)
+{
+    return !renderer->running && renderer->waiting_count == 0 &&
+           renderer->open_count < renderer->open_max;
+}
+
 bool renderer_ready(const struct renderer *renderer)
 {
     return can_go_on(renderer) || can_start(renderer);
+}
+
+/* A render is given its timeout twice: to wait behind others, one of which may have hung for as long,
+ * and to run. Beyond that its client has been left waiting for longer than anybody was promised. */
+static bool is_late(const struct renderer *r, const struct render_job *job)
+{
+    uint64_t now_ns = mono_ns();
+    uint64_t waited_ns = now_ns > job->queued_ns ? now_ns - job->queued_ns : 0;
+    uint64_t limit_ms = 2 * job->timeout_ms + r->worker->config->render.grace_ms;
+
+    return waited_ns + r->typical_ns > limit_ms * UINT64_C(1000000);
 }
 
 void renderer_turn(struct renderer *renderer)
@@ -394,6 +432,7 @@ void renderer_turn(struct renderer *renderer)
         return;
     job = TAILQ_FIRST(&renderer->waiting);
     unlink_job(renderer, job);
+    job->late = is_late(renderer, job);
     if (job->begin(job))
         start(renderer, job);
 }

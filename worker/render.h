@@ -49,6 +49,8 @@ struct render_job {
     uint64_t start_ns;  /* mono; 0: not started */
     uint64_t render_ns; /* set before done: from its start to its end */
     bool queued;
+    bool
+        late; /* set before begin: it has waited so long that it can't end in time: README.md, "Too late" */
 };
 
 struct worker;
@@ -62,7 +64,7 @@ void renderer_free(struct renderer *renderer);
 void renderer_give_up(struct renderer *renderer, enum js_outcome outcome);
 void renderer_stop(struct renderer *renderer);
 
-/* Queue a job. 0 / -EBUSY: the queue (render.queue) is full: shed it. */
+/* Queue a job. 0 / -EBUSY: as many wait, in all workers together, as render.queue says: shed it. */
 int renderer_submit(struct renderer *renderer, struct render_job *job);
 
 /* Queue a job that has waited elsewhere since its `begin` said no: before all others, for its turn has
@@ -76,6 +78,9 @@ bool renderer_cancel(struct renderer *renderer, struct render_job *job);
 /* Take a job that has not started out of the queue; false when it has started (it then ends with
  * `done` all the same). */
 bool renderer_withdraw(struct renderer *renderer, struct render_job *job);
+
+/* Would a job submitted now start at once? */
+bool renderer_has_room(const struct renderer *renderer);
 
 /* Worker's loop only: is there something to do now? Do some of it: start a job, or go on with those
  * that are open and due, for a millisecond. */

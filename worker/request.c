@@ -77,12 +77,12 @@ static void render(struct requests *all, struct conn *c, const struct http_parse
             out_of_memory(c, outer);
         return;
     }
-    if (renderer_submit(all->worker->renderer, &f->job) != 0)
+    if (flight_queue(f) != 0)
         shed(f, c, outer, as_json);
 }
 
-static const struct config_policy *policy_of(const struct requests *all,
-                                             const struct http_parse *head)
+const struct config_policy *request_policy(const struct requests *all,
+                                           const struct http_parse *head)
 {
     const struct config *config = all->http->config;
 
@@ -187,7 +187,8 @@ static bool answer_from_cache(struct requests *all, struct conn *c, const struct
 static void request_other(struct conn *c, const struct http_parse *head, struct span body)
 {
     struct requests *all = requests_of(c);
-    struct flight_plan plan = {.kind = FLIGHT_BYPASS, .policy = policy_of(all, head), .body = body};
+    struct flight_plan plan = {
+        .kind = FLIGHT_BYPASS, .policy = request_policy(all, head), .body = body};
     static const char text[] = "405 Method Not Allowed\n";
 
     if (all->worker->takes_request && *http_parse_target(head).data == '/' &&
@@ -209,7 +210,7 @@ void request_page(struct conn *c, const struct http_parse *head, struct span bod
         request_other(c, head, body);
         return;
     }
-    plan.policy = policy_of(all, head);
+    plan.policy = request_policy(all, head);
     has_key = !key_is_bypass(plan.policy, head) &&
               key_build(&plan.policy->key, head, (struct span){NULL, 0}, all->key_text,
                         sizeof all->key_text, &plan.key) == 0;
@@ -247,7 +248,7 @@ void request_render(struct conn *c, const struct http_parse *outer, const struct
 {
     struct requests *all = requests_of(c);
     struct flight_plan plan = {.kind = FLIGHT_BYPASS,
-                               .policy = policy_of(all, head),
+                               .policy = request_policy(all, head),
                                .data = ask->data,
                                .call = ask->call};
 

@@ -35,6 +35,9 @@ struct request_ask {
 void request_render(struct conn *conn, const struct http_parse *outer,
                     const struct http_parse *head, const struct request_ask *ask);
 
+/* See http_help(); flight_share.c. */
+bool requests_help(struct requests *requests);
+
 /* Now and then: who has waited for another worker in vain is told so. flight_wait.c */
 void flights_check(struct requests *requests);
 

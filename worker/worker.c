@@ -282,6 +282,8 @@ static void run(struct life *life)
     while (!finished(life)) {
         bool ready = renderer_ready(w->renderer);
 
+        if (!ready && renderer_has_room(w->renderer))
+            ready = http_help(w->http); /* nothing of our own to render */
         if (event_base_loop(w->base, EVLOOP_ONCE | (ready ? EVLOOP_NONBLOCK : 0)) < 0)
             return;
         renderer_turn(w->renderer);
@@ -318,13 +320,14 @@ int worker_main(const struct heritage *heritage, struct js *js, uint32_t row)
                 .will = will_run,
                 .config = heritage->config,
                 .row = row,
+                .offers = heritage->offers,
                 .purge = purge_of(heritage->region),
                 .stats = stats_at(heritage->region, row),
                 .peer = peer_at(heritage->region, row),
             },
     };
     struct worker *w = &life.worker;
-    unsigned number = atomic_load_explicit(&w->peer->worker, memory_order_relaxed);
+    unsigned number = w->number = atomic_load_explicit(&w->peer->worker, memory_order_relaxed);
     char name[16];
     int error;
 

@@ -16,6 +16,7 @@ struct event_base;
 struct fragments;
 struct http;
 struct lane;
+struct offers;
 struct peer;
 struct purge;
 struct renderer;
@@ -25,6 +26,8 @@ struct worker {
     const struct heritage *heritage;
     const struct config *config; /* = heritage->config */
     uint32_t row;                /* in the peers table */
+    uint32_t number;             /* among the workers of its generation */
+    struct offers *offers;       /* NULL: there is no other worker */
     struct event_base *base;
     struct js *js;
     struct renderer *renderer;

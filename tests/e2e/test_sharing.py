@@ -8,6 +8,8 @@ import json
 import os
 import re
 import signal
+import socket
+import struct
 import time
 
 import harness
@@ -93,6 +95,7 @@ def test_the_death_of_the_renderer_costs_one_more_render(ssrd):
             except harness.Closed:
                 lost += 1
     assert lost == 100 and len(bodies) == 1
+    server.wait_log("end /page")
     assert len(lines(server, "begin", "/page")) == 2 and len(lines(server, "end", "/page")) == 1
 
 
@@ -212,3 +215,169 @@ def test_figures_tell_of_shared_renders(ssrd):
     metrics = server.admin("/metrics").text
     assert re.search(r'^ssrd_cache_requests_total\{result="collapsed"\} 19$', metrics, re.M), metrics
     assert json.dumps(server.status())
+
+
+# ------------------------------------------------------------------ the queue of all workers
+
+# A render that holds its worker: not a promise but a loop, for so many milliseconds.
+BUSY = """
+let who;
+const field = (url, name, otherwise) => (url.match(new RegExp('[?&]' + name + '=([^&]*)')) || [, otherwise])[1];
+globalThis.renderPage = (url, data, request) => {
+  who ??= Math.floor(Math.random() * 1e12);
+  if (url.startsWith('/who')) return {body: String(who), cache: {ttl: 0}};
+  console.log('begin ' + url);
+  const cookie = url.startsWith('/private') ? request.headers.get('cookie') : '';
+  const language = url.startsWith('/varies') ? request.headers.get('accept-language') : '';
+  if (url.startsWith('/die')) { const hold = []; for (;;) hold.push(JSON.stringify(hold).length); }
+  for (const end = Date.now() + Number(field(url, 'ms', 0)); Date.now() < end;);
+  if (url.startsWith('/fails')) throw new Error('as asked');
+  return {body: 'by ' + who + ' ' + cookie + language + 'x'.repeat(Number(field(url, 'bytes', 0))),
+          cache: {ttl: Number(field(url, 'ttl', 300))}};
+};
+"""
+
+
+def busy_pair(ssrd, config=None):
+    """A server of two workers; a connection to the one that is then kept busy, more to it; and its name."""
+    server = ssrd(BUSY, {**TWO, **(config or {})})
+    (name, (holder, *mine)), (other_name, _) = clients_by_worker(server, 5).items()
+    return server, holder, mine, name.decode(), other_name.decode()
+
+
+def helped(server):
+    return int(re.search(r"^ssrd_renders_helped_total (\d+)", server.admin("/metrics").text, re.M).group(1))
+
+
+def test_what_a_busy_worker_would_leave_waiting_is_rendered_by_an_idle_one(ssrd):
+    server, holder, mine, name, other = busy_pair(ssrd)
+    holder.request("/hold?ms=3000")
+    server.wait_log("begin /hold")
+    for number, client in enumerate(mine):
+        client.request(f"/page/{number}")
+    for client in mine:
+        answer = client.answer()
+        assert answer.text.startswith(f"by {other} ") and "fwd=uri-miss; stored" in answer.cache, answer
+    assert holder.answer().text.startswith(f"by {name} "), "and it still ran when the others were answered"
+    assert helped(server) >= 4
+    for number, client in enumerate(mine):
+        again = client.get(f"/page/{number}")
+        assert "hit" in again.cache and again.text.startswith(f"by {other} ")
+    assert len(lines(server, "begin", "/page")) == 4
+
+
+def test_pages_that_are_not_for_sharing_come_from_the_other_worker_too(ssrd):
+    server, holder, mine, _, other = busy_pair(ssrd)
+    holder.request("/hold?ms=3000")
+    server.wait_log("begin /hold")
+    for number, client in enumerate(mine):
+        client.request("/private", headers={"Cookie": f"n{number}"})
+    for number, client in enumerate(mine):
+        answer = client.answer()
+        assert answer.text == f"by {other} n{number}" and "detail=read-cookie" in answer.cache, answer
+    holder.answer()
+
+
+def test_variants_come_from_the_other_worker_each_to_its_own(ssrd):
+    server, holder, mine, _, other = busy_pair(ssrd)
+    holder.request("/hold?ms=3000")
+    server.wait_log("begin /hold")
+    for number, client in enumerate(mine):
+        client.request("/varies", headers={"Accept-Language": f"l{number % 2}"})
+    for number, client in enumerate(mine):
+        assert client.answer().text == f"by {other} l{number % 2}"
+    holder.answer()
+
+
+def test_a_bypass_and_a_failure_are_told_as_if_they_were_at_home(ssrd):
+    server, holder, mine, _, other = busy_pair(ssrd)
+    holder.request("/hold?ms=3000")
+    server.wait_log("begin /hold")
+    mine[0].request("/page", headers={"Authorization": "x"})
+    mine[1].request("/fails")
+    bypass, failure = mine[0].answer(), mine[1].answer()
+    assert bypass.text.startswith(f"by {other} ") and "fwd=bypass" in bypass.cache
+    assert failure.status == 500
+    server.wait_log(f"render failed .*request={failure['x-request-id']}")
+    holder.answer()
+
+
+def test_a_page_too_large_to_go_through_is_rendered_at_home(ssrd):
+    server, holder, mine, name, _ = busy_pair(ssrd)
+    holder.request("/hold?ms=500")
+    server.wait_log("begin /hold")
+    mine[0].request("/private?bytes=200000", headers={"Cookie": "me"})
+    answer = mine[0].answer()
+    assert answer.text.startswith(f"by {name} me") and len(answer.body) > 200000
+    holder.answer()
+
+
+def test_the_death_of_who_helps_gives_the_render_back(ssrd):
+    server, holder, mine, name, other = busy_pair(ssrd)
+    holder.request("/hold?ms=3000")
+    server.wait_log("begin /hold")
+    mine[0].request("/page?ms=1000")
+    os.kill(pid_of(server, server.wait_log("begin /page")), signal.SIGKILL)
+    answer = mine[0].answer()
+    assert answer.status == 200 and not answer.text.startswith(f"by {other} ")
+    assert len(lines(server, "begin", "/page")) == 2
+    assert holder.answer().text.startswith(f"by {name} ")
+
+
+def test_the_death_of_who_asked_leaves_nothing_undone(ssrd):
+    server, holder, mine, _, _ = busy_pair(ssrd)
+    holder.request("/hold?ms=5000")
+    victim = pid_of(server, server.wait_log("begin /hold"))
+    for number, client in enumerate(mine):
+        client.request(f"/page/{number}?ms=300")
+    server.wait_log("begin /page")
+    old = server.workers()
+    os.kill(victim, signal.SIGKILL)
+    server.await_new_worker(old)
+    for number in range(20):
+        assert server.get(f"/other/{number}").status == 200
+    assert server.status()["queue"] == 0
+
+
+def test_nothing_is_rendered_for_clients_that_left(ssrd):
+    server = ssrd(BUSY, TWO)
+    workers = list(clients_by_worker(server, 5).values())
+    for number, (holder, *_) in enumerate(workers):
+        holder.request(f"/hold/{number}?ms=1500")
+        server.wait_log(f"begin /hold/{number}")
+    for number, clients in enumerate(workers):
+        for client in clients[1:]:
+            client.request(f"/page/{number}/{id(client)}")
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
+            client.close()
+    for holder, *_ in workers:
+        holder.answer()
+    assert harness.until(lambda: server.status()["queue"] == 0, "an empty queue")
+    assert lines(server, "begin", "/page") == []
+
+
+def test_the_bound_is_that_of_all_workers(ssrd):
+    server = ssrd(BUSY, {**TWO, "render": {"queue": 6, "timeout": "20s"}})
+    workers = clients_by_worker(server, 1)
+    for number, (client,) in enumerate(workers.values()):
+        client.request(f"/hold/{number}?ms=1500")
+    for number in range(2):
+        server.wait_log(f"begin /hold/{number}")
+    clients = [server.connect() for _ in range(20)]
+    for number, client in enumerate(clients):
+        client.request(f"/page/{number}")
+    answers = [client.answer() for client in clients]
+    assert sorted(answer.status for answer in answers) == [200] * 6 + [503] * 14
+    assert all(answer["retry-after"] for answer in answers if answer.status == 503)
+    assert 'ssrd_renders_total{result="shed"} 14' in server.admin("/metrics").text
+
+
+def test_what_cannot_end_in_time_is_not_begun(ssrd):
+    server = ssrd(BUSY, {"workers": 1, "bundle": {"warmup": []}, "render": {"timeout": "1s"}})
+    clients = [server.connect() for _ in range(8)]
+    for number, client in enumerate(clients):
+        client.request(f"/page/{number}?ms=600")
+    answers = [client.answer() for client in clients]
+    shed = [answer for answer in answers if answer.status == 503]
+    assert shed and len(lines(server, "begin", "/page")) + len(shed) == 8
+    assert all(answer["retry-after"] for answer in shed)

@@ -232,13 +232,16 @@ static void check_accounts(struct region *region, const struct bells *bells, str
 }
 
 static unsigned run_processes(struct region *region, struct child *children, unsigned peers,
-                              uint64_t until_ms, struct actor *dice)
+                              uint64_t until_ms, uint64_t quiet_ms, struct actor *dice)
 {
     unsigned kills;
 
     for (unsigned i = 0; i < peers; i++)
         start(region, &children[i]);
-    kills = kill_some(region, children, peers, until_ms, dice);
+    kills = kill_some(region, children, peers, until_ms - quiet_ms, dice);
+    while (mono_ms() < until_ms &&
+           !stopped(dice->board)) /* who dies can't be seen to wait in vain */
+        (void)nanosleep(&(struct timespec){0, 10000000}, NULL);
     atomic_store_explicit(&dice->board->stop, 1, memory_order_relaxed);
     for (unsigned i = 0; i < peers; i++)
         bury(region, &children[i]);
@@ -299,7 +302,8 @@ int main(int argc, char **argv)
     if (threads)
         run_threads(region, children, peers, mono_ms() + seconds * 1000u, board);
     else
-        kills = run_processes(region, children, peers, mono_ms() + seconds * 1000u, &dice);
+        kills = run_processes(region, children, peers, mono_ms() + seconds * 1000u, seconds * 300u,
+                              &dice);
     check_accounts(region, &bells, board);
     (void)printf("%llu renders, %llu waits, %llu lost owners, %llu refused, %u kills\n",
                  (unsigned long long)board->renders, (unsigned long long)board->waits,

@@ -64,9 +64,15 @@ int renderer_submit(struct renderer *r, struct render_job *job)
 int renderer_requeue(struct renderer *r, struct render_job *job)
 {
     job->queued = true;
+    job->queued_ns = mono_ns();
     TAILQ_INSERT_HEAD(&r->queue, job, link);
     r->queued++;
     return 0;
+}
+
+bool renderer_has_room(const struct renderer *r)
+{
+    return r->queued == 0 && !r->open;
 }
 
 bool renderer_withdraw(struct renderer *r, struct render_job *job)
