@@ -97,6 +97,7 @@ struct config_key {
 /* What a route may override. A route's copy is complete: unset fields hold the global value. */
 struct config_policy {
     uint64_t timeout_ms;
+    uint32_t queue;  /* waiting renders, over all workers; a route's: of that route */
     uint64_t ttl_ms; /* or CONFIG_TTL_AUTO */
     uint64_t swr_ms;
     uint64_t sie_ms;
@@ -160,7 +161,6 @@ struct config {
         enum config_isolation isolation;
         uint32_t concurrency; /* 0: auto */
         enum config_browser_globals browser_globals;
-        uint32_t queue;
         uint64_t max_requests;
         uint64_t max_rss_bytes;
     } render;

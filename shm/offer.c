@@ -57,7 +57,8 @@ struct slot {
 struct offers {
     alignas(CACHE_LINE_BYTES) _Atomic uint64_t open[WORDS];      /* owners set, takers clear */
     alignas(CACHE_LINE_BYTES) _Atomic uint64_t idle[IDLE_WORDS]; /* the idle set, owners clear */
-    alignas(CACHE_LINE_BYTES) _Atomic uint32_t waiting[OFFER_WORKERS_MAX]; /* each its own */
+    alignas(CACHE_LINE_BYTES) _Atomic uint32_t
+        waiting[OFFER_WORKERS_MAX][OFFER_ROUTES_MAX]; /* each its own */
     alignas(CACHE_LINE_BYTES) struct slot slot[OFFERS_MAX];
     alignas(4096) unsigned char request[OFFERS_MAX][OFFER_REQUEST_BYTES];
     unsigned char result[OFFERS_MAX][OFFER_RESULT_BYTES];
@@ -368,18 +369,18 @@ void offers_pass_on(struct offers *offers, const struct bells *bells)
 
 /* ---- figures ---- */
 
-void offers_set_waiting(struct offers *offers, uint32_t worker, uint32_t waiting)
+void offers_set_waiting(struct offers *offers, uint32_t worker, uint32_t route, uint32_t waiting)
 {
-    if (worker < OFFER_WORKERS_MAX)
-        atomic_store_explicit(&offers->waiting[worker], waiting, memory_order_relaxed);
+    if (worker < OFFER_WORKERS_MAX && route < OFFER_ROUTES_MAX)
+        atomic_store_explicit(&offers->waiting[worker][route], waiting, memory_order_relaxed);
 }
 
-uint64_t offers_waiting(const struct offers *offers, uint32_t workers)
+uint64_t offers_waiting(const struct offers *offers, uint32_t workers, uint32_t route)
 {
     uint64_t sum = 0;
 
-    for (uint32_t i = 0; i < workers && i < OFFER_WORKERS_MAX; i++)
-        sum += atomic_load_explicit(&offers->waiting[i], memory_order_relaxed);
+    for (uint32_t i = 0; i < workers && i < OFFER_WORKERS_MAX && route < OFFER_ROUTES_MAX; i++)
+        sum += atomic_load_explicit(&offers->waiting[i][route], memory_order_relaxed);
     return sum;
 }
 
@@ -417,7 +418,8 @@ unsigned offers_reap(struct offers *offers, const struct bells *bells, uint32_t 
     unsigned count = 0;
 
     offers_busy(offers, dead);
-    offers_set_waiting(offers, dead, 0);
+    for (uint32_t route = 0; route < OFFER_ROUTES_MAX; route++)
+        offers_set_waiting(offers, dead, route, 0);
     for (uint32_t i = 0; i < OFFERS_MAX; i++) {
         struct slot *s = &offers->slot[i];
         uint64_t word = word_now(s);

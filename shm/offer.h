@@ -16,6 +16,7 @@ struct offers;
 
 #define OFFERS_MAX 256u
 #define OFFER_WORKERS_MAX 576u /* and one that takes over from another */
+#define OFFER_ROUTES_MAX 64u
 #define OFFER_REQUEST_BYTES (32 * KIB)
 #define OFFER_RESULT_BYTES (96 * KIB)
 
@@ -72,10 +73,10 @@ void offers_busy(struct offers *offers, uint32_t worker);
 /* The bell has rung and this worker has become busy: the ring goes on to another if there is work. */
 void offers_pass_on(struct offers *offers, const struct bells *bells);
 
-/* ---- how many renders wait, over all workers ---- */
+/* ---- how many renders wait, over all workers: of a route (its place in the config, from 1), and in all (0) ---- */
 
-void offers_set_waiting(struct offers *offers, uint32_t worker, uint32_t waiting);
-uint64_t offers_waiting(const struct offers *offers, uint32_t workers);
+void offers_set_waiting(struct offers *offers, uint32_t worker, uint32_t route, uint32_t waiting);
+uint64_t offers_waiting(const struct offers *offers, uint32_t workers, uint32_t route);
 
 /* Master only, after waitpid() and before the number is given out again. Its offers go, what others
  * render for it is for nobody, what it rendered for others is LOST. Returns the slots repaired. */

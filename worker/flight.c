@@ -217,6 +217,14 @@ static void fill_request(struct flight *f, const struct http_parse *head, struct
             flight_add_validators(&f->stale->page, f->header + f->job.request.header_count);
 }
 
+static uint32_t route_of(const struct config *config, const struct config_policy *policy)
+{
+    for (size_t i = 0; i < config->routes.count; i++)
+        if (policy == &config->routes.item[i].policy)
+            return (uint32_t)i + 1;
+    return 0;
+}
+
 struct flight *flight_new(struct requests *all, const struct flight_plan *plan, struct request *r)
 {
     struct span host = http_parse_host(r->head);
@@ -266,6 +274,7 @@ struct flight *flight_new(struct requests *all, const struct flight_plan *plan, 
     f->job.request.body_bytes = plan->body.bytes;
     memcpy(cookies + cookie_bytes, plan->body.data ? plan->body.data : "", plan->body.bytes);
     f->job.timeout_ms = plan->policy->timeout_ms;
+    f->job.route = route_of(all->http->config, plan->policy);
     f->job.key_hash =
         f->key.bytes > 0 ? f->key.hash : key_hash(f->job.request.url, f->job.request.url_bytes);
     f->job.begin = flight_begin;

@@ -33,7 +33,8 @@ struct renderer {
     struct render_job_list waiting;
     size_t waiting_count;
     size_t waiting_max;
-    uint64_t typical_ns; /* what a render took of late */
+    uint32_t *route_waiting; /* by route; of them all in waiting_count */
+    uint64_t typical_ns;     /* what a render took of late */
     struct lane *lane;
     struct render_job_list open; /* started, not done; by deadline */
     size_t open_count;
@@ -66,14 +67,15 @@ int renderer_new(struct worker *worker, struct renderer **ret_renderer)
     if (!r)
         return -ENOMEM;
     r->worker = worker;
-    r->waiting_max = worker->config->render.queue;
+    r->waiting_max = worker->config->policy.queue;
+    r->route_waiting = calloc(worker->config->routes.count + 1, sizeof r->route_waiting[0]);
     r->open_max = worker->config->render.concurrency;
     if (r->open_max == 0) /* auto: a renderPage may keep what it renders in globals */
         r->open_max = js_contract(worker->js)->is_fetch ? FETCH_OPEN_MAX : 1;
     TAILQ_INIT(&r->waiting);
     TAILQ_INIT(&r->open);
     r->wake = evtimer_new(worker->base, on_wake, r);
-    if (!r->wake)
+    if (!r->wake || !r->route_waiting)
         goto fail;
     error = watchdog_start(worker->js, &r->watchdog);
     if (error)
@@ -88,26 +90,44 @@ fail:
     return error;
 }
 
-static void tell_waiting(const struct renderer *r)
+/* A job of this route has come (1) or gone (-1). */
+static void count_waiting(struct renderer *r, uint32_t route, int change)
 {
-    stats_set(&r->worker->stats->render_queue, r->waiting_count);
-    if (r->worker->offers)
-        offers_set_waiting(r->worker->offers, r->worker->number, (uint32_t)r->waiting_count);
+    struct worker *w = r->worker;
+
+    r->waiting_count += (size_t)change;
+    r->route_waiting[route] += (uint32_t)change;
+    stats_set(&w->stats->render_queue, r->waiting_count);
+    if (!w->offers)
+        return;
+    offers_set_waiting(w->offers, w->number, 0, (uint32_t)r->waiting_count);
+    if (route > 0)
+        offers_set_waiting(w->offers, w->number, route, r->route_waiting[route]);
 }
 
-/* In all workers: the bound is the server's, or a busy worker would refuse what others have room for. */
-static uint64_t all_waiting(const struct renderer *r)
+/* The bound is the server's, or a busy worker would refuse what others have room for. Routes beyond
+ * those that are counted together are bounded in each worker. */
+static bool is_full(const struct renderer *r, uint32_t route)
 {
-    return r->worker->offers ? offers_waiting(r->worker->offers, r->worker->heritage->bells.count)
-                             : r->waiting_count;
+    const struct worker *w = r->worker;
+    const struct config *config = w->config;
+    uint64_t all = r->waiting_count;
+    uint64_t own = r->route_waiting[route];
+
+    if (w->offers) {
+        all = offers_waiting(w->offers, w->heritage->bells.count, 0);
+        if (route < OFFER_ROUTES_MAX)
+            own = offers_waiting(w->offers, w->heritage->bells.count, route);
+    }
+    return all >= r->waiting_max ||
+           (route > 0 && own >= config->routes.item[route - 1].policy.queue);
 }
 
 static void unlink_job(struct renderer *r, struct render_job *job)
 {
     TAILQ_REMOVE(&r->waiting, job, link);
     job->queued = false;
-    r->waiting_count--;
-    tell_waiting(r);
+    count_waiting(r, job->route, -1);
 }
 
 static void unlink_open(struct renderer *r, struct render_job *job)
@@ -138,14 +158,13 @@ void renderer_stop(struct renderer *renderer)
 
 int renderer_submit(struct renderer *renderer, struct render_job *job)
 {
-    if (all_waiting(renderer) >= renderer->waiting_max)
+    if (renderer->waiting_max == 0 || is_full(renderer, job->route))
         return -EBUSY;
     job->start_ns = 0;
     job->queued_ns = mono_ns();
     job->queued = true;
     TAILQ_INSERT_TAIL(&renderer->waiting, job, link);
-    renderer->waiting_count++;
-    tell_waiting(renderer);
+    count_waiting(renderer, job->route, 1);
     return 0;
 }
 
@@ -157,8 +176,7 @@ int renderer_requeue(struct renderer *renderer, struct render_job *job)
     job->queued_ns = mono_ns(); /* what it has waited for before was no queue */
     job->queued = true;
     TAILQ_INSERT_HEAD(&renderer->waiting, job, link);
-    renderer->waiting_count++;
-    tell_waiting(renderer);
+    count_waiting(renderer, job->route, 1);
     return 0;
 }
 
@@ -381,6 +399,7 @@ void renderer_free(struct renderer *renderer)
         event_free(renderer->wake);
     watchdog_stop(renderer->watchdog);
     lane_free(renderer->lane);
+    free(renderer->route_waiting);
     free(renderer);
 }
 

@@ -31,6 +31,7 @@ enum render_end {
 struct render_job {
     struct js_request request;
     uint64_t key_hash;   /* of what is rendered, for poison.h; 0: none */
+    uint32_t route;      /* its place in the config, from 1; 0: none */
     uint64_t timeout_ms; /* from its start: JavaScript and waiting for promises together */
 
     /* Right before it starts. False: no longer wanted (the client has gone, or the page has come

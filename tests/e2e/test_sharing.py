@@ -381,3 +381,17 @@ def test_what_cannot_end_in_time_is_not_begun(ssrd):
     shed = [answer for answer in answers if answer.status == 503]
     assert shed and len(lines(server, "begin", "/page")) + len(shed) == 8
     assert all(answer["retry-after"] for answer in shed)
+
+
+def test_a_route_has_a_queue_of_its_own(ssrd):
+    server = ssrd(BUSY, {**TWO, "routes": [{"match": "/few/*", "render": {"queue": 2}}]})
+    for number, (client, *_) in enumerate(clients_by_worker(server, 1).values()):
+        client.request(f"/hold/{number}?ms=1500")
+        server.wait_log(f"begin /hold/{number}")
+    few = [server.connect() for _ in range(6)]
+    many = [server.connect() for _ in range(6)]
+    for number, (client, other) in enumerate(zip(few, many)):
+        client.request(f"/few/{number}")
+        other.request(f"/many/{number}")
+    assert sorted(client.answer().status for client in few) == [200] * 2 + [503] * 4
+    assert {client.answer().status for client in many} == {200}

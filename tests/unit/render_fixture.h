@@ -258,7 +258,7 @@ static inline int set_up(void **state)
     if (posix_memalign((void **)&f, CACHE_LINE_BYTES, sizeof *f) != 0)
         return -1;
     memset(f, 0, sizeof *f);
-    f->config.render.queue = QUEUE;
+    f->config.policy.queue = QUEUE;
     f->config.render.grace_ms = GRACE_MS;
     f->js.timer_ms = NEVER;
     f->worker = (struct worker){

@@ -80,7 +80,7 @@ static void an_empty_file_means_defaults(void **state)
         assert_int_equal(config->render.tick_us, 1000);
         assert_int_equal(config->render.heap_bytes, 256 * MIB);
         assert_int_equal(config->render.isolation, ISOLATION_RESET);
-        assert_int_equal(config->render.queue, 256);
+        assert_int_equal(config->policy.queue, 256);
         assert_int_equal(config->cache.hot_bytes, 16 * MIB);
         assert_true(config->policy.ttl_ms == CONFIG_TTL_AUTO);
         assert_int_equal(config->policy.key.query, QUERY_ALL);

@@ -234,11 +234,14 @@ static void all_waiting_renders_are_counted(void **state)
 {
     struct fixture *f = *state;
 
-    offers_set_waiting(f->offers, 0, 3);
-    offers_set_waiting(f->offers, 2, 4);
-    assert_int_equal(offers_waiting(f->offers, WORKERS), 7);
+    offers_set_waiting(f->offers, 0, 0, 3);
+    offers_set_waiting(f->offers, 2, 0, 4);
+    offers_set_waiting(f->offers, 2, 5, 2);
+    assert_int_equal(offers_waiting(f->offers, WORKERS, 0), 7);
+    assert_int_equal(offers_waiting(f->offers, WORKERS, 5), 2);
     (void)offers_reap(f->offers, &f->bells, 2);
-    assert_int_equal(offers_waiting(f->offers, WORKERS), 3);
+    assert_int_equal(offers_waiting(f->offers, WORKERS, 0), 3);
+    assert_int_equal(offers_waiting(f->offers, WORKERS, 5), 0);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -11,7 +11,7 @@ static int set_up_three(void **state)
     f = *state;
     renderer_free(f->worker.renderer);
     f->config.render.concurrency = 3;
-    f->config.render.queue = array_len(f->job);
+    f->config.policy.queue = array_len(f->job);
     return renderer_new(&f->worker, &f->worker.renderer);
 }
 

@@ -164,7 +164,7 @@ static int set_up(void **state)
     if (posix_memalign((void **)&f, CACHE_LINE_BYTES, sizeof *f) != 0)
         return -1;
     memset(f, 0, sizeof *f);
-    f->config.render.queue = JOBS;
+    f->config.policy.queue = JOBS;
     f->config.render.tick_us = TICK_US;
     f->worker = (struct worker){.config = &f->config,
                                 .base = event_base_new(),
