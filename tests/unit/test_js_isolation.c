@@ -119,6 +119,8 @@ static const struct way ways[] = {
     {RESET, "RegExp.prototype.exec = () => null", "/a/.exec('a') === null"},
     {RESET, "RegExp.prototype.test = () => 'x'", "/a/.test('') === 'x'"},
     {RESET, "Error.stackTraceLimit = 0", "Error.stackTraceLimit === 0"},
+    {RESET, "TypeError.stackTraceLimit = 1",
+     "Object.getOwnPropertyNames(TypeError).includes('stackTraceLimit')"},
     {RESET, "Error.prepareStackTrace = () => 'x'", "Error.prepareStackTrace !== undefined"},
     {RESET, "Reflect.ownKeys = () => []", "Reflect.ownKeys({a: 1}).length === 0"},
     {RESET, "Intl.DateTimeFormat = null", "Intl.DateTimeFormat === null"},
