@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static_assert((int)LOG_ERROR == 0 && (int)LOG_DEBUG == 3, "the order of log.level's choices");
 static_assert((int)LOG_TEXT == 0 && (int)LOG_JSON == 1, "the order of log.format's choices");
@@ -177,6 +178,15 @@ static bool was_given(const struct config_loading *loading, const char *key)
     return option && loading->given[option - config_options];
 }
 
+static void check_fallback(struct config_loading *loading, const struct config_source *file,
+                           const struct config_policy *policy)
+{
+    if (policy->fallback[0] != '\0' && access(policy->fallback, R_OK) != 0)
+        config_problem_add(&loading->report, file, 0, 0, CONFIG_ERROR,
+                           "`render.fallback` names `%s`, which can't be read: %s",
+                           policy->fallback, strerror(errno));
+}
+
 /* What no single option can know. */
 static void settle(struct config_loading *loading, const struct config_source *file)
 {
@@ -186,6 +196,10 @@ static void settle(struct config_loading *loading, const struct config_source *f
     config->admin.listen_given = was_given(loading, "admin.listen");
     config->admin.socket_given = was_given(loading, "admin.socket");
     config->user_given = was_given(loading, "user");
+    check_fallback(loading, file, &config->policy);
+    for (size_t i = 0; i < config->routes.count; i++)
+        if (strcmp(config->routes.item[i].policy.fallback, config->policy.fallback) != 0)
+            check_fallback(loading, file, &config->routes.item[i].policy);
     if (config->cache.max_object_bytes <= config->cache.cold_bytes)
         return;
     if (was_given(loading, "cache.max_object"))

@@ -3,6 +3,7 @@
 #include "shm/stats.h"
 #include "worker/conn.h"
 #include "worker/failure_page.h"
+#include "worker/fallback.h"
 #include "worker/flight.h"
 #include "worker/gateway.h"
 #include "worker/http_state.h"
@@ -42,14 +43,21 @@ void answer_count(const struct conn *c, enum reply_origin origin)
 
 /* A plain error that tells nothing of the inside but an id to look for in the log. */
 static void reply_error(struct conn *c, const struct http_parse *head, uint16_t status,
-                        const char *id)
+                        const struct flight *f)
 {
+    struct span fallback = fallback_of(f->policy);
+    const char *id = f->id;
     char lines[80];
     char body[160];
     int n;
 
     (void)snprintf(lines, sizeof lines, "%sX-Request-Id: %s\r\n",
                    status == 503 ? "Retry-After: 1\r\n" : "", id);
+    if (fallback.data) {
+        conn_reply_text(c, head, status, "text/html; charset=utf-8", lines, fallback.data,
+                        fallback.bytes);
+        return;
+    }
     n = snprintf(body, sizeof body, "%u %s\n\nrequest id: %s\n", status, reply_status_text(status),
                  id);
     conn_reply_text(c, head, status, NULL, lines, body, (size_t)n);
@@ -57,14 +65,15 @@ static void reply_error(struct conn *c, const struct http_parse *head, uint16_t 
 
 /* Development: whoever looks at the page is who wrote it. */
 static void reply_failure_page(struct conn *c, const struct http_parse *head, uint16_t status,
-                               const char *id, const struct js_error *error)
+                               const struct flight *f, const struct js_error *error)
 {
+    const char *id = f->id;
     bool html = failure_page_wants_html(head);
     autofree char *text = failure_page(error, status, id, html);
     char lines[64];
 
     if (!text) {
-        reply_error(c, head, status, id);
+        reply_error(c, head, status, f);
         return;
     }
     (void)snprintf(lines, sizeof lines, "X-Request-Id: %s\r\n", id);
@@ -73,16 +82,16 @@ static void reply_failure_page(struct conn *c, const struct http_parse *head, ui
 }
 
 void answer_gather_failure(struct conn *c, const struct http_parse *head, uint16_t status,
-                           const char *id, const struct js_error *error)
+                           const struct flight *f, const struct js_error *error)
 {
     if (c->kind == LISTENER_INERTIA || c->kind == LISTENER_HYPERNOVA)
-        gateway_failure(c, head, status, id, error);
+        gateway_failure(c, head, status, f->id, error);
     else if (c->admin)
-        request_reply_problem(c, head, status, id, error);
+        request_reply_problem(c, head, status, f->id, error);
     else if (error && c->http->config->bundle.watch)
-        reply_failure_page(c, head, status, id, error);
+        reply_failure_page(c, head, status, f, error);
     else
-        reply_error(c, head, status, id);
+        reply_error(c, head, status, f);
 }
 
 /* The connection is let go of first: it may be freed, or wait for its next request, right away. */
@@ -95,11 +104,12 @@ static struct conn *part(struct request *r)
     return c;
 }
 
-void answer_error(struct request *r, uint16_t status, const char *id, const struct js_error *error)
+void answer_error(struct request *r, uint16_t status, const struct flight *f,
+                  const struct js_error *error)
 {
     struct conn *c = part(r);
 
-    answer_gather_failure(c, r->outer, status, id, error);
+    answer_gather_failure(c, r->outer, status, f, error);
     conn_answered(c);
 }
 

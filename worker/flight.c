@@ -247,6 +247,7 @@ struct flight *flight_new(struct requests *all, const struct flight_plan *plan, 
     f->refresh = plan->refresh;
     f->was_stale = plan->was_stale;
     f->stale = plan->stale ? hot_hold(plan->stale) : NULL;
+    f->ahead_of_ms = plan->ahead_of_ms;
     f->key = plan->key;
     f->key.data = f->key_text;
     memcpy(f->key_text, plan->key.data ? plan->key.data : "", plan->key.bytes);

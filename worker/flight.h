@@ -57,6 +57,7 @@ struct flight {
     bool was_stale;
     struct hot_page *stale; /* held: what it renews, if that can be asked for; else NULL */
     uint64_t epoch;         /* purge epoch when it began */
+    uint64_t ahead_of_ms;   /* see struct flight_plan */
     bool begun;
     bool doomed;     /* its render hangs and may read it for ever: nothing of it is freed */
     bool owns_claim; /* on its key: flight_wait.c */
@@ -117,6 +118,7 @@ struct flight_plan {
     bool was_stale;
     bool refresh;
     struct hot_page *stale; /* held by the caller; the flight takes a hold of its own */
+    uint64_t ahead_of_ms;   /* refresh: of a page that is fresh until then; 0: of a stale one */
 };
 
 /* conn NULL: a refresh. outer may be head. NULL: out of memory. */
@@ -213,12 +215,12 @@ bool flight_begin(struct render_job *job);
 void flight_done(struct render_job *job, enum render_end end, const struct js_result *result);
 
 /* Answers: to a request that waits (and it is then parted from its connection), or gathered. */
-void answer_error(struct request *request, uint16_t status, const char *id,
+void answer_error(struct request *request, uint16_t status, const struct flight *flight,
                   const struct js_error *error);
 void answer_page(const struct flight *flight, struct request *request, struct hot_page *hot,
                  const struct reply_cache *cache);
 void answer_gather_failure(struct conn *conn, const struct http_parse *head, uint16_t status,
-                           const char *id, const struct js_error *error);
+                           const struct flight *flight, const struct js_error *error);
 void answer_count(const struct conn *conn, enum reply_origin origin);
 struct reply_cache answer_hit(const struct page *page, enum reply_origin origin, uint64_t now_ms);
 int64_t answer_ttl_s(const struct page *page, uint64_t now_ms);

@@ -72,7 +72,7 @@ void flight_fail(struct flight *f, uint16_t status, const struct js_error *error
 
             answer_page(f, r, stale, &cache);
         } else if (r->conn) {
-            answer_error(r, status, f->id, error);
+            answer_error(r, status, f, error);
         }
         if (!f->doomed)
             request_free(r);
@@ -125,13 +125,27 @@ void flight_answer(struct flight *f, struct hot_page *hot, struct reply_cache ca
     flight_end(f);
 }
 
+static void forget_hot(const struct flight *f)
+{
+    struct hot *cache = f->all->http->hot;
+    struct hot_page *old = hot_get(cache, f->key.data, f->key.bytes, f->key.hash);
+
+    if (old && old->page.fresh_until_ms <= f->ahead_of_ms)
+        hot_remove(cache, old);
+}
+
 /* While it waited another worker may have rendered the page. True: all is done. */
 static bool is_there_by_now(struct flight *f)
 {
     struct hot_page *hot = NULL;
     enum reply_origin origin;
-    enum found found = lookup(f->all->http, &f->key, &hot, &origin);
+    enum found found;
 
+    if (f->ahead_of_ms > 0) /* our own copy would hide a newer one in the cold cache */
+        forget_hot(f);
+    found = lookup(f->all->http, &f->key, &hot, &origin);
+    if (found == FOUND_FRESH && f->ahead_of_ms > 0 && hot->page.fresh_until_ms <= f->ahead_of_ms)
+        found = FOUND_NONE; /* the one that is to be renewed */
     if (found == FOUND_FRESH || found == FOUND_VARY)
         flight_disclaim(f, CLAIM_STORED);
     if (found == FOUND_FRESH)

@@ -29,10 +29,10 @@ static uint64_t load(const _Atomic uint64_t *counter)
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-static uint64_t renders(const struct stats *s)
+uint64_t recycle_renders(const struct stats *stats)
 {
-    return load(&s->renders_ok) + load(&s->renders_error) + load(&s->renders_timeout) +
-           load(&s->renders_oom);
+    return load(&stats->renders_ok) + load(&stats->renders_error) + load(&stats->renders_timeout) +
+           load(&stats->renders_oom);
 }
 
 /* 0 when the kernel does not say. */
@@ -54,7 +54,7 @@ bool recycle_look(struct worker *worker)
     uint64_t most = worker->config->render.max_requests;
     uint64_t most_bytes = worker->config->render.max_rss_bytes;
 
-    if (wish_of(worker) == PEER_STAYS && most > 0 && renders(worker->stats) >= most)
+    if (wish_of(worker) == PEER_STAYS && most > 0 && recycle_renders(worker->stats) >= most)
         ask(worker, PEER_RENDERED);
     if (wish_of(worker) == PEER_STAYS && most_bytes > 0 && rss_bytes() > most_bytes)
         ask(worker, PEER_RSS);

@@ -9,10 +9,14 @@
 
 #include "shm/base.h"
 
+struct stats;
 struct worker;
 
 /* Once a second, worker's loop. True: it has asked, now or before. */
 bool recycle_look(struct worker *worker);
+
+/* Renders that this worker has ended, by its own row. */
+uint64_t recycle_renders(const struct stats *stats);
 
 /* After a full collection: used_bytes of limit_bytes are alive. */
 void recycle_after_collection(struct worker *worker, uint64_t used_bytes, uint64_t limit_bytes);

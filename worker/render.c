@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <event2/event.h>
 
+#define COLLECT_NS UINT64_C(1000000000) /* for finalizers; a collection itself has no end */
 #define WILL_NS_MAX UINT64_C(200000000)
 #define FETCH_OPEN_MAX 32
 #define ABORT_MS 10u               /* for listeners of request.signal */
@@ -459,4 +460,18 @@ void renderer_turn(struct renderer *renderer)
 size_t renderer_waiting(const struct renderer *renderer)
 {
     return renderer->waiting_count + renderer->open_count;
+}
+
+void renderer_collect(struct renderer *renderer)
+{
+    uint64_t now_ns = mono_ns();
+
+    if (renderer->open_count > 0)
+        return;
+    lane_lend(renderer->lane, now_ns, UINT64_MAX);
+    watchdog_arm(renderer->watchdog, now_ns + COLLECT_NS); /* finalizers are JavaScript */
+    js_collect(renderer->worker->js);
+    watchdog_disarm(renderer->watchdog);
+    (void)lane_take(renderer->lane);
+    stats_add(&renderer->worker->stats->collections, 1);
 }

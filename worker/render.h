@@ -89,4 +89,8 @@ bool renderer_ready(const struct renderer *renderer);
 void renderer_turn(struct renderer *renderer);
 size_t renderer_waiting(const struct renderer *renderer);
 
+/* Between turns, when there is time: a full collection, unless a render is open. Milliseconds, in
+ * which the lane is lent. */
+void renderer_collect(struct renderer *renderer);
+
 #endif

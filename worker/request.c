@@ -38,7 +38,7 @@ static void shed(struct flight *f, struct conn *c, const struct http_parse *oute
         answer_count(c, REPLY_STALE);
         conn_reply_page(c, outer, stale, &cache);
     } else if (c) {
-        answer_gather_failure(c, outer, 503, f->id, NULL);
+        answer_gather_failure(c, outer, 503, f, NULL);
     }
     hot_release(stale);
     flight_end(f);
@@ -145,6 +145,18 @@ static struct hot_page *pack(struct http *http, const struct http_parse *head, s
     return more;
 }
 
+/* Is this fresh page, asked for again and soon to run out, worth a render now that there is time? */
+static bool is_due_ahead(const struct requests *all, const struct page *page,
+                         enum reply_origin origin)
+{
+    double share = all->http->config->cache.refresh_ahead;
+    uint64_t ttl_ms = page->fresh_until_ms - page->stored_ms;
+
+    return share > 0 && origin == REPLY_HOT &&
+           page->fresh_until_ms - all->http->now_ms < (uint64_t)(share * (double)ttl_ms) &&
+           renderer_has_room(all->worker->renderer);
+}
+
 /* From a cache, if one has it; swr: what is stale may be served when its refresh is under way.
  * outer: of the request to be answered; head: of the one that the page is for. */
 static bool answer_from_cache(struct requests *all, struct conn *c, const struct http_parse *outer,
@@ -160,6 +172,10 @@ static bool answer_from_cache(struct requests *all, struct conn *c, const struct
     case FOUND_VARY:
         return false;
     case FOUND_FRESH:
+        if (unlikely(is_due_ahead(all, &hot->page, origin))) {
+            plan->refresh = true;
+            plan->ahead_of_ms = hot->page.fresh_until_ms;
+        }
         break;
     case FOUND_STALE:
         plan->was_stale = true;

@@ -35,6 +35,7 @@
 #include <sys/signalfd.h>
 
 #define HANDOVER_NS UINT64_C(20000000) /* to wait for room in the socket */
+#define IDLE_CALLBACKS 16u             /* a second: our own timers, and a few requests */
 #define ORPHAN_MS 10000u               /* how long a worker goes on after its master has died */
 
 /* What the loop needs beyond struct worker. */
@@ -47,6 +48,10 @@ struct life {
     uint64_t drain_until_ms;  /* mono; 0: not draining */
     uint64_t orphan_until_ms; /* mono; 0: the master lives */
     bool leaving;
+    uint64_t callbacks; /* of the loop, when on_second() last looked */
+    uint64_t renders;   /* likewise */
+    bool garbage;       /* renders since the last collection */
+    bool collect;       /* nothing else is to be done: run() collects */
 };
 
 static void tell_master(const struct worker *w)
@@ -155,6 +160,30 @@ static void on_lifeline(evutil_socket_t fd, short events, void *arg)
     log_error("the master has died; this worker goes on for 10 s and then drains");
 }
 
+/* A second in which nothing rendered, and hardly anybody asked: time for what renders have left. */
+static void note_idleness(struct life *life)
+{
+    const struct worker *w = &life->worker;
+    uint64_t renders = recycle_renders(w->stats);
+    bool quiet = w->callbacks - life->callbacks <= IDLE_CALLBACKS;
+
+    life->garbage |= renders != life->renders;
+    life->collect = life->garbage && renders == life->renders && quiet && !w->draining;
+    life->callbacks = w->callbacks;
+    life->renders = renders;
+}
+
+static void collect(struct life *life)
+{
+    struct worker *w = &life->worker;
+    struct js_heap heap;
+
+    life->collect = life->garbage = false;
+    renderer_collect(w->renderer);
+    js_heap(w->js, &heap);
+    recycle_after_collection(w, heap.used_bytes, heap.limit_bytes);
+}
+
 static void on_second(evutil_socket_t fd, short events, void *arg)
 {
     struct life *life = arg;
@@ -166,6 +195,7 @@ static void on_second(evutil_socket_t fd, short events, void *arg)
     (void)events;
     atomic_store_explicit(&w->peer->heartbeat_ms, now_ms, memory_order_relaxed);
     (void)recycle_look(w);
+    note_idleness(life);
     if (!w->relieved) {
         js_heap(w->js, &heap);
         stats_set(&w->stats->heap_bytes, heap.used_bytes);
@@ -287,6 +317,8 @@ static void run(struct life *life)
         if (event_base_loop(w->base, EVLOOP_ONCE | (ready ? EVLOOP_NONBLOCK : 0)) < 0)
             return;
         renderer_turn(w->renderer);
+        if (unlikely(life->collect) && !renderer_ready(w->renderer))
+            collect(life);
     }
 }
 

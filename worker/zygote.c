@@ -14,6 +14,7 @@
 #include "shm/title.h"
 #include "worker/bundle_load.h"
 #include "worker/descriptors.h"
+#include "worker/fallback.h"
 #include "worker/js.h"
 #include "worker/limit.h"
 #include "worker/worker.h"
@@ -292,6 +293,7 @@ int zygote_main(const struct heritage *heritage, int channel_fd)
     title_set("ssrd: zygote, generation %u", heritage->generation);
     default_signals();
     descriptors_keep(heritage, channel_fd);
+    fallbacks_read(heritage->config);
     error = drop_privileges(heritage);
     if (error) {
         problem_set(&problem, "can't become user %s: %s", heritage->config->user, strerror(-error));

@@ -123,6 +123,7 @@ static inline int setup(void **state)
     f->config.http.connections = 100;
     f->config.cache.hot_bytes = MIB;
     f->config.policy.timeout_ms = 1000;
+    f->config.policy.fallback = (char[]){""};
     f->config.policy.ttl_ms = CONFIG_TTL_AUTO;
     f->config.policy.bypass_headers = (struct str_list){bypass_names, 1};
     if (region_create(&(struct region_sizes){4 * MIB, 256 * KIB}, &f->region) != 0 ||

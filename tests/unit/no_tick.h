@@ -10,6 +10,10 @@ void watchdog_tick_at(struct watchdog *watchdog, uint64_t at_ns)
 {
 }
 
+void js_collect(struct js *js)
+{
+}
+
 void js_set_tick(struct js *js, void (*tick)(void *arg), void *arg)
 {
 }

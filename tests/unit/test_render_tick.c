@@ -87,6 +87,10 @@ struct js_open *js_render(struct js *js, const struct js_request *request, js_do
     return NULL;
 }
 
+void js_collect(struct js *js)
+{
+}
+
 void js_set_fatal(struct js *js, void (*fatal)(void *arg), void *arg)
 {
     js->fatal = fatal;
