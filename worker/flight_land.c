@@ -205,19 +205,23 @@ static void log_failure(const struct flight *f, const struct js_result *result, 
         [JS_TIMEOUT] = "render took too long and was stopped",
         [JS_OOM] = "render met the heap limit and was stopped",
     };
+    static const char *const doom[] = {
+        "render hangs and can't be stopped; its worker ends",
+        "render took all memory; its worker ends",
+    };
     const struct js_request *q = &f->job.request;
     const struct js_error *e = result->error;
     char where[512] = "";
 
     if (e && *e->file)
         (void)snprintf(where, sizeof where, "%s:%u:%u", e->file, e->line, e->column);
-    log_error(
-        f->doomed ? "render hangs and can't be stopped; its worker ends" : what[result->outcome],
-        log_span("url", q->url, q->url_bytes), log_str("request", f->id),
-        log_str("message", e ? e->message : why), log_str("at", *where ? where : NULL),
-        log_str("source", e && *e->source ? e->source : NULL),
-        log_str("hint", e && *e->hint ? e->hint : NULL), log_str("stack", e ? e->stack : NULL),
-        log_ms("took", (double)f->job.render_ns / 1e6));
+    log_error(f->doomed ? doom[result->outcome == JS_OOM] : what[result->outcome],
+              log_span("url", q->url, q->url_bytes), log_str("request", f->id),
+              log_str("message", e ? e->message : why), log_str("at", *where ? where : NULL),
+              log_str("source", e && *e->source ? e->source : NULL),
+              log_str("hint", e && *e->hint ? e->hint : NULL),
+              log_str("stack", e ? e->stack : NULL),
+              log_ms("took", (double)f->job.render_ns / 1e6));
 }
 
 /* An instant moved back by an age, but not before another. */

@@ -19,6 +19,11 @@ globalThis.renderPage = (url) => {
     return String('a'.repeat(1 << 22).lastIndexOf('a'.repeat(1 << 21) + 'b'));
   }
   if (url.startsWith('/loop')) for (;;) {}
+  if (url.startsWith('/fatal')) {  // one allocation beyond what the heap limit leaves room for: V8 gives up
+    console.log('hangs at ' + url);
+    const a = new Array(32e6).fill(1.5);
+    return String(a.fill({}).concat(a).length);
+  }
   return url + ' render ' + ++n;
 };
 """
@@ -89,6 +94,18 @@ def test_what_a_back_end_waits_for_is_answered_with_a_problem(ssrd):
     with hang(server), harness.Client(server.admin_address) as client:
         client.request("/render", "POST", body=json.dumps({"url": "/p"}).encode())
         assert client.answer().status == 503  # its data can't go along
+
+
+def test_when_v8_has_no_memory_left_only_that_render_fails(ssrd):
+    server = ssrd(BUNDLE, {"render": {"heap": "16MiB", "timeout": "20s"}})
+    with server.connect() as idle:
+        assert idle.get("/hot").status == 200
+        with hang(server, "/fatal") as fatal, server.connect() as waiting:
+            waiting.request("/wait")
+            assert fatal.answer().status == 500
+            assert waiting.answer().text.startswith("/wait render")
+        assert idle.get("/hot").status == 200
+    server.wait_log("V8 has no memory left")
 
 
 def test_a_loop_is_ended_without_its_worker(ssrd):
