@@ -22,6 +22,8 @@
     const isStream = (value) => typeof value === 'object' && value !== null && typeof value.getReader === 'function';
     const readAll = (stream) => consume({ body: extract(stream) });
     function whole(result) {
+        if (typeof result !== 'object' || result === null || native.streams === undefined)
+            return result; // where no stream was ever made, none is looked for
         const response = responseState(result);
         if (response !== null)
             return response.body.stream === null ? result
@@ -29,19 +31,19 @@
                     response.body = extract(bytes);
                     return result;
                 });
-        return typeof result === 'object' && result !== null && isStream(result.body)
+        return isStream(result.body)
             ? readAll(result.body).then((body) => ({ ...result, body })) : result;
     }
 
-    // Thenables become promises; C looks at nothing else. Where no stream was ever made, none is looked for.
+    // Thenables become promises; C looks at nothing else. What a promise gives C hands to whole() when it is there:
+    // a reaction of ours would be one more microtask, and lost when another render's are.
     const settle = (result) => {
-        if (native.streams !== undefined)
-            return result instanceof NativePromise || typeof result?.then === 'function'
-                ? NativePromise.resolve(result).then(whole) : whole(result);
-        return typeof result === 'object' && result !== null &&
-            !(result instanceof NativePromise) && typeof result.then === 'function'
-            ? NativePromise.resolve(result) : result;
+        if (typeof result !== 'object' || result === null)
+            return result;
+        return result instanceof NativePromise ? result
+            : typeof result.then === 'function' ? NativePromise.resolve(result) : whole(result);
     };
+    native.whole = whole;
 
     // ---- the inside of a page and what stands around it ----
 

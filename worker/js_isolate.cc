@@ -210,6 +210,7 @@ static void drop_handles(js *js)
     js->restore.Reset();
     js->native.Reset();
     js->describe.Reset();
+    js->whole.Reset();
     js->call.Reset();
     js->gateway.Reset();
     js_modules_close(js);

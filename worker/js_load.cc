@@ -62,7 +62,7 @@ bool js_install_polyfills(js *js, js_error **ret_error)
 {
     Entry entry(js);
     v8::Local<v8::Object> native = v8::Object::New(js->isolate);
-    v8::Local<v8::Function> describe;
+    v8::Local<v8::Function> describe, whole;
     v8::Local<v8::Value> ignored;
     const char *version = js->options.version ? js->options.version : "";
 
@@ -82,11 +82,13 @@ bool js_install_polyfills(js *js, js_error **ret_error)
             return false;
         }
     }
-    if (!get_function(js, entry, "describe", &describe)) {
-        *ret_error = js_error_new("page.js left no describe", 24);
+    if (!get_function(js, entry, "describe", &describe) ||
+        !get_function(js, entry, "whole", &whole)) {
+        *ret_error = js_error_new("page.js left no describe or whole", 33);
         return false;
     }
     js->describe.Reset(js->isolate, describe);
+    js->whole.Reset(js->isolate, whole);
     expose(js, entry, native);
     return true;
 }

@@ -207,6 +207,46 @@ static js_error *read_page(js *js, Entry &entry, v8::Local<v8::Value> value, js_
     return error;
 }
 
+static progress conclude(js *js, Entry &entry, js_open *render, v8::Local<v8::Value> value,
+                         js_result *result, js_error **ret_error);
+static void watch(js *js, Entry &entry, js_open *render, v8::Local<v8::Promise> promise);
+
+static void note_unsettled(js *js, js_open *render)
+{
+    if (render->is_settled)
+        js->settled.erase(std::find(js->settled.begin(), js->settled.end(), render->serial));
+    render->is_settled = false;
+}
+
+/* What a promise gave. Where its body is a stream, the promise of the page with the stream read takes
+ * the first one's place; what that gives is a page without. */
+static progress conclude_fulfilled(js *js, Entry &entry, js_open *render,
+                                   v8::Local<v8::Value> value, js_result *result,
+                                   js_error **ret_error)
+{
+    v8::Local<v8::Value> whole = value;
+
+    if (value->IsObject() && !js->whole.Get(js->isolate)
+                                  ->Call(entry.context, v8::Undefined(js->isolate), 1, &value)
+                                  .ToLocal(&whole)) {
+        result->outcome = JS_ERROR;
+        if (!js_stopped(js))
+            *ret_error = js_error_caught(js, entry);
+        return ENDED;
+    }
+    if (!whole->IsPromise()) {
+        *ret_error = read_page(js, entry, whole, result);
+        return ENDED;
+    }
+    whole.As<v8::Promise>()->MarkAsHandled();
+    note_unsettled(js, render);
+    js_microtasks(js);
+    if (js_stopped(js) || conclude(js, entry, render, whole, result, ret_error) == ENDED)
+        return ENDED;
+    watch(js, entry, render, whole.As<v8::Promise>());
+    return OPEN;
+}
+
 /* `value` is what renderPage returned, after a checkpoint. */
 static progress conclude(js *js, Entry &entry, js_open *render, v8::Local<v8::Value> value,
                          js_result *result, js_error **ret_error)
@@ -226,10 +266,8 @@ static progress conclude(js *js, Entry &entry, js_open *render, v8::Local<v8::Va
         return ENDED;
     if (promise->State() == v8::Promise::kPending)
         return OPEN;
-    if (promise->State() == v8::Promise::kFulfilled) {
-        *ret_error = read_page(js, entry, promise->Result(), result);
-        return ENDED;
-    }
+    if (promise->State() == v8::Promise::kFulfilled)
+        return conclude_fulfilled(js, entry, render, promise->Result(), result, ret_error);
     v8::Local<v8::Value> reason = promise->Result();
     result->outcome = JS_ERROR;
     *ret_error = js_error_from(js, entry.context, reason,
@@ -336,7 +374,8 @@ static progress start(js *js, Entry &entry, js_open *render, js_result *result,
     js_microtasks(js);
     if (js_stopped(js) || conclude(js, entry, render, value, result, ret_error) == ENDED)
         return ENDED;
-    watch(js, entry, render, value.As<v8::Promise>());
+    if (render->promise.IsEmpty()) /* else it watches what came in its place */
+        watch(js, entry, render, value.As<v8::Promise>());
     return OPEN;
 }
 

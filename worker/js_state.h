@@ -154,6 +154,7 @@ struct js {
     v8::Global<v8::Object> native;     /* what polyfills call, and leave for C++ */
     bool has_template;                 /* strings are not pages yet: describe() puts them into it */
     v8::Global<v8::Function> describe; /* result -> string or flat array: polyfills/page.js */
+    v8::Global<v8::Function> whole;    /* result -> it, or a promise of it with its stream read */
     v8::Global<v8::Function> gateway;  /* (serial, url, data, js_call) -> result */
     v8::Global<v8::Function> call;     /* (serial, url, data) -> result; made by js_load() */
 

@@ -91,6 +91,17 @@ static void a_page_may_have_a_stream_as_body(void **state)
         "torn");
 }
 
+/* Nothing has loaded the streams when the bundle's function returns. */
+static void the_first_stream_of_all_may_be_made_behind_an_await(void **state)
+{
+    struct bench *b = *state;
+
+    expect_page(b,
+                "await null; return new Response(new ReadableStream({start(c) {"
+                "  c.enqueue(new Uint8Array([97, 98])); c.close() }}))",
+                "ab");
+}
+
 static void forms_survive_their_own_encoding(void **state)
 {
     struct bench *b = *state;
@@ -190,6 +201,7 @@ int main(void)
         JS_TEST(a_body_is_read_once_in_any_form),
         JS_TEST(a_body_becomes_a_stream_when_asked),
         JS_TEST(a_page_may_have_a_stream_as_body),
+        JS_TEST(the_first_stream_of_all_may_be_made_behind_an_await),
         JS_TEST(forms_survive_their_own_encoding),
         JS_TEST(blobs_are_sliced_and_streamed),
         JS_TEST(requests_and_responses_may_be_subclassed),
