@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Fetch Standard, section 5.2 and 5.3: what a body is made from, and the Body mixin. A body stays the string or the bytes
 // that it was made from, and becomes a stream when somebody asks for one: state = {source, type, stream,
-// used}, with source a string, a Uint8Array, a Blob or null.
+// used, network}, with source a string, a Uint8Array, a Blob or null; network what an answer of fetch() comes by:
+// {all() -> promise of a Uint8Array, stream()}.
 'use strict';
 {
     const { usv } = native.idl;
@@ -9,7 +10,8 @@
     const decoder = new TextDecoder('utf-8');
     const { hasOwn } = Object;
     const streams = () => native.streams ?? (native.load('streams.js'), native.streams);
-    const empty = () => ({ source: null, type: null, stream: null, used: false });
+    const empty = () => ({ source: null, type: null, stream: null, used: false, network: null });
+    const ofNetwork = (network) => ({ source: null, type: null, stream: null, used: false, network });
 
     // Section 5.2, "safely extract a body": source, and the type that it implies.
     function extract(value) {
@@ -42,7 +44,7 @@
         return body;
     }
 
-    const isNull = (body) => body.source === null && body.stream === null;
+    const isNull = (body) => body.source === null && body.stream === null && body.network === null;
     const isUsed = (body) => body.used || body.stream !== null && streams().isDisturbed(body.stream);
     const isUnusable = (body) => isUsed(body) || body.stream !== null && Boolean(body.stream.locked);
     const bytesOf = (source) => typeof source === 'string' ? encoder.encode(source)
@@ -85,7 +87,9 @@
         if (isUnusable(body))
             throw new TypeError('The body has been read already, or is locked');
         body.used = true;
-        return body.stream === null ? body.source : readAll(body.stream);
+        if (body.stream !== null)
+            return readAll(body.stream);
+        return body.network !== null ? body.network.all() : body.source;
     }
     // Moves the body into a new state, so that the old one counts as read.
     function move(body) {
@@ -93,8 +97,10 @@
             return empty();
         if (isUnusable(body))
             throw new TypeError('The body has been read already, or is locked');
-        const moved = { source: body.source, type: body.type, stream: body.stream, used: false };
-        if (body.stream !== null) {
+        const moved = { source: body.source, type: body.type, stream: body.stream, used: false, network: null };
+        if (body.network !== null && body.stream === null) {
+            moved.network = body.network; // nobody has asked for the stream: it goes along as it is
+        } else if (body.stream !== null) {
             const through = new TransformStream();
             body.stream.pipeTo(through.writable).catch(() => { });
             moved.stream = through.readable;
@@ -106,7 +112,9 @@
     function copy(body) {
         if (isUnusable(body))
             throw new TypeError('The body has been read already, or is locked');
-        const twin = { source: body.source, type: body.type, stream: null, used: false };
+        const twin = { source: body.source, type: body.type, stream: null, used: false, network: null };
+        if (body.network !== null)
+            streamOf(body);
         if (body.stream !== null)
             [body.stream, twin.stream] = body.stream.tee();
         return twin;
@@ -115,8 +123,13 @@
         if (isNull(body))
             return null;
         if (body.stream === null) {
-            const { source } = body;
-            body.stream = native.isBlob?.(source) ? source.stream() : streams().ofBytes(bytesOf(source).slice());
+            const { source, network } = body;
+            if (network !== null && body.used) { // taken whole: a stream that is closed, disturbed and locked
+                body.stream = streams().ofBytes(new Uint8Array(0));
+                body.stream.getReader().cancel();
+                return body.stream;
+            }
+            body.stream = network !== null ? (streams(), network.stream()) : native.isBlob?.(source) ? source.stream() : streams().ofBytes(bytesOf(source).slice());
             if (body.used) { // read already: a stream that is closed, disturbed and locked
                 body.stream.getReader().cancel();
             }
@@ -165,7 +178,7 @@
                 Object.defineProperty(constructor.prototype, name, Object.getOwnPropertyDescriptor(methods, name));
     };
 
-    native.body = { empty, extract, isNull, isUsed, isUnusable, move, copy, mixin, bytesOf };
+    native.body = { empty, extract, isNull, isUsed, isUnusable, move, copy, mixin, bytesOf, take, streamOf, ofNetwork };
     // For C (page.js): text or bytes, or a promise of bytes.
     native.consume = (state) => {
         const source = take(state.body);

@@ -174,6 +174,7 @@
     }
     mixin(Request, (request) => stateOf(request).body, (request) => stateOf(request).headers.get('content-type'));
     native.tag(Request, 'Request');
+    native.requestState = stateOf;
     native.request = (serial) => new Request(RENDER, serial);
     native.define('Request', Request);
 }

@@ -35,6 +35,7 @@
         }
         static {
             stateOf = (response) => response.#state;
+            native.newResponse = (state) => new Response(state, UNREAD);
             native.responseState = (value) => typeof value === 'object' && value !== null && #state in value
                 ? value.#state : null;
         }

@@ -192,6 +192,11 @@ struct config {
         struct str_list trusted; /* network.h */
         bool proxy_protocol;
     } http;
+    struct {
+        uint64_t timeout_ms;
+        uint64_t max_body_bytes;
+        struct str_list allow;
+    } fetch;
     struct config_static_list statics;
     struct config_gateway_list gateways;
     char *env;                   /* JSON object */

@@ -91,6 +91,44 @@ static void console_to_log(void *arg, enum js_console level, const char *text, s
     }
 }
 
+/* One isolate a process, so one flag; and which warm-up pages have raised it, by their place. */
+static bool asked_outside;
+static bool *page_asks;
+static size_t page_asks_count;
+
+/* Nothing is known of these pages yet. */
+static void forget_pages(const struct str_list *pages)
+{
+    free(page_asks);
+    page_asks = calloc(pages->count + 1, sizeof *page_asks);
+    page_asks_count = page_asks ? pages->count : 0;
+}
+
+static bool refuse_outside(void *arg, struct js_wait *wait, const char *what, size_t what_bytes,
+                           const void *data, size_t data_bytes)
+{
+    static const char text[] =
+        "there is no network while a bundle is loaded, warmed up or checked; pages fetch when "
+        "they are asked for";
+
+    (void)arg;
+    asked_outside = true;
+    js_settle(wait, JS_VALUE_ERROR, text, sizeof text - 1);
+    return true;
+}
+
+static void forget_outside(void *arg, struct js_wait *wait)
+{
+}
+
+bool bundle_asked_outside(void)
+{
+    bool asked = asked_outside;
+
+    asked_outside = false;
+    return asked;
+}
+
 void bundle_start_v8(void)
 {
     js_start(getenv("SSRD_V8_FLAGS"));
@@ -241,6 +279,7 @@ static struct js *load_with(const struct heritage *heritage, bool browser, struc
         .version = heritage->version,
         .console = console_to_log,
         .locate = source_maps_error,
+        .outside = {refuse_outside, forget_outside},
         .browser_globals = browser,
         .later_collections = needs_collections(heritage),
     };
@@ -279,6 +318,7 @@ struct proof {
     const char *url;
     uint64_t timeout_ms;
     int error;
+    bool fetches;
 };
 
 static void proven(void *arg, const struct js_result *result)
@@ -286,6 +326,12 @@ static void proven(void *arg, const struct js_result *result)
     struct proof *proof = arg;
     char prefix[600];
 
+    proof->fetches = bundle_asked_outside();
+    if (proof->fetches) {
+        log_info("warm-up page fetches, which nothing does before it serves; it is not proven",
+                 log_str("url", proof->url));
+        return;
+    }
     (void)snprintf(prefix, sizeof prefix, "warm-up page %s: ", proof->url);
     switch (result->outcome) {
     case JS_OK:
@@ -330,10 +376,14 @@ int bundle_prove(struct js *js, const struct heritage *heritage, struct problem 
         problem_set(problem, "the watchdog thread can't be started: %s", strerror(-error));
         return error;
     }
+    forget_pages(pages);
+    (void)bundle_asked_outside();
     for (size_t i = 0; i < pages->count && proof.error == 0; i++) {
         proof.url = pages->item[i];
         proof.timeout_ms = timeout_for(heritage, proof.url);
         render_once(js, watchdog, proof.url, NULL, proof.timeout_ms, proven, &proof);
+        if (i < page_asks_count)
+            page_asks[i] = proof.fetches;
     }
     watchdog_stop(watchdog);
     return proof.error;
@@ -347,6 +397,15 @@ static void count_it(void *arg, const struct js_result *result)
         (*failed)++;
 }
 
+/* A page that has not asked for anything outside. */
+static bool any_heats(const struct str_list *pages)
+{
+    for (size_t i = 0; i < pages->count && i < page_asks_count; i++)
+        if (!page_asks[i])
+            return true;
+    return false;
+}
+
 unsigned bundle_heat(struct js *js, const struct heritage *heritage, uint64_t budget_ms,
                      unsigned max_renders)
 {
@@ -354,15 +413,24 @@ unsigned bundle_heat(struct js *js, const struct heritage *heritage, uint64_t bu
     uint64_t until_ns = mono_ns() + budget_ms * UINT64_C(1000000);
     struct watchdog *watchdog = NULL;
     unsigned rendered = 0, failed = 0;
+    size_t turn = 0;
 
-    if (pages->count == 0 || watchdog_start(js, &watchdog) != 0)
+    if (page_asks_count != pages->count)
+        forget_pages(pages);
+    if (!any_heats(pages) || watchdog_start(js, &watchdog) != 0)
         return 0;
     console_muted = true;
     while (rendered < max_renders && mono_ns() < until_ns && failed == 0) {
-        const char *url = pages->item[rendered % pages->count];
+        size_t i = turn++ % pages->count;
+        const char *url = pages->item[i];
 
+        if (page_asks[i])
+            continue;
         render_once(js, watchdog, url, NULL, timeout_for(heritage, url), count_it, &failed);
         rendered++;
+        page_asks[i] = bundle_asked_outside();
+        if (page_asks[i] && !any_heats(pages))
+            break;
     }
     console_muted = false;
     watchdog_stop(watchdog);

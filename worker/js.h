@@ -251,6 +251,10 @@ struct js_open *js_render(struct js *js, const struct js_request *request, js_do
                           void *arg);
 #define JS_OPEN_MAX 16384u
 
+/* Who does what renders wait for outside, from now on: kept. In a worker, whose loop came after the
+ * isolate. No render is open. arg also goes to console. */
+void js_set_outside(struct js *js, const struct js_outside *outside, void *arg);
+
 /* How many renders are open. */
 size_t js_pending(const struct js *js);
 

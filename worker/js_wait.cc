@@ -87,6 +87,12 @@ void js_settle(struct js_wait *wait, enum js_value kind, const void *data, size_
     TAILQ_INSERT_TAIL(&js->ready, wait, ready);
 }
 
+void js_set_outside(struct js *js, const struct js_outside *outside, void *arg)
+{
+    js->options.outside = *outside;
+    js->options.arg = arg;
+}
+
 void js_wait_set_work(struct js_wait *wait, void *work)
 {
     wait->work = work;

@@ -17,6 +17,7 @@
 #include "shm/title.h"
 #include "worker/access.h"
 #include "worker/bundle_load.h"
+#include "worker/fetch.h"
 #include "worker/fragment.h"
 #include "worker/handover.h"
 #include "worker/http.h"
@@ -290,6 +291,10 @@ static int set_up(struct life *life, struct js *js)
     if (error)
         return error;
     js_set_fragments(w->js, fragments_js(w->fragments));
+    error = fetches_new(w, &w->fetches);
+    if (error)
+        return error;
+    js_set_outside(w->js, &fetches_outside, w->fetches);
     error = watch_events(life);
     if (error)
         return error;
@@ -330,6 +335,7 @@ static void tear_down(struct life *life)
     renderer_free(w->renderer); /* first: its jobs end with answers on connections of http */
     if (w->js)
         js_set_fragments(w->js, NULL);
+    fetches_free(w->fetches);
     fragments_free(w->fragments);
     http_free(w->http);
     cold_close(w->cold);

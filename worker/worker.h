@@ -13,6 +13,7 @@
 
 struct cold;
 struct event_base;
+struct fetches;
 struct fragments;
 struct http;
 struct lane;
@@ -34,6 +35,7 @@ struct worker {
     struct http *http;
     struct cold *cold;
     struct fragments *fragments; /* ssr.cache */
+    struct fetches *fetches;
     struct purge *purge;
     struct stats *stats; /* its own row */
     struct peer *peer;   /* its own row */

@@ -34,6 +34,7 @@ static struct {
     bool is_loading_armed;
 } says;
 
+static struct js_outside outside; /* of the last isolate */
 static unsigned isolates, watchdogs, renders;
 static bool is_armed;
 static uint64_t last_timeout_ms;
@@ -54,6 +55,7 @@ struct js *js_new(const struct js_options *options, struct js_error **ret_error)
     js = calloc(1, sizeof *js);
     assert_non_null(js);
     js->options = *options;
+    outside = options->outside;
     isolates++;
     return js;
 }
@@ -61,6 +63,15 @@ struct js *js_new(const struct js_options *options, struct js_error **ret_error)
 bool js_speaker(const struct js *js, const char **ret_id, size_t *ret_bytes)
 {
     return false;
+}
+
+static unsigned settled;
+
+void js_settle(struct js_wait *wait, enum js_value kind, const void *data, size_t bytes)
+{
+    assert_int_equal(kind, JS_VALUE_ERROR);
+    assert_non_null(memmem(data, bytes, "network", 7));
+    settled++;
 }
 
 void js_free(struct js *js)
@@ -127,6 +138,8 @@ void render_once(struct js *js, struct watchdog *watchdog, const char *url, cons
 
     renders++;
     last_timeout_ms = timeout_ms;
+    if (strcmp(url, "/fetches") == 0)
+        assert_true(outside.ask(NULL, NULL, "fetch.head\n1", 12, NULL, 0));
     done(arg, strcmp(url, "/good") == 0 ? &good : &says.result);
 }
 
@@ -454,6 +467,24 @@ static void heating_ends_with_the_first_failure(void **state)
     assert_int_equal(bundle_heat(NULL, &f->heritage, 3600000, 10), 2);
 }
 
+static void page_that_fetches_is_neither_proven_nor_heated(void **state)
+{
+    struct fixture *f = *state;
+    struct js *js = bundle_load(&f->heritage, &f->problem);
+
+    says.result = (struct js_result){.outcome = JS_TIMEOUT};
+    warm_up_with(f, "/fetches", NULL);
+    assert_int_equal(bundle_prove(js, &f->heritage, &f->problem), 0);
+    assert_int_equal(bundle_heat(js, &f->heritage, 3600000, 10), 0);
+    assert_int_equal(renders, 1);
+    assert_int_equal(settled, 1);
+    warm_up_with(f, "/fetches", "/good");
+    assert_int_equal(bundle_prove(js, &f->heritage, &f->problem), 0);
+    assert_int_equal(bundle_heat(js, &f->heritage, 3600000, 10), 10);
+    assert_int_equal(settled, 2);
+    js_free(js);
+}
+
 int main(void)
 {
 #define WITH_BUNDLE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -476,6 +507,7 @@ int main(void)
         WITH_BUNDLE(without_a_watchdog_nothing_is_proven),
         WITH_BUNDLE(heating_renders_page_after_page_up_to_the_limit),
         WITH_BUNDLE(heating_ends_with_the_first_failure),
+        WITH_BUNDLE(page_that_fetches_is_neither_proven_nor_heated),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

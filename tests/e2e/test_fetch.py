@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: MIT
+"""fetch() from JavaScript, against an upstream whose answers a test scripts; order is shown by who waits for whom."""
+
+import gzip
+import http.server
+import json
+import os
+import re
+import socket
+import threading
+
+import pytest
+
+from harness import PATIENCE_S, free_port
+
+# The path names one of CASES; what it gives is the answer, an error its text.
+BUNDLE = """
+const cases = %s;
+globalThis.fetchHandler = async (request, env) => {
+  const url = new URL(request.url);
+  let result;
+  try {
+    result = await cases[url.pathname.slice(1)](env.up, request, url);
+  } catch (e) {
+    result = { error: e.name, message: e.message, cause: e.cause?.message, host: e.cause?.host };
+  }
+  return result instanceof Response ? result : Response.json(result ?? null);
+};
+"""
+
+
+class Upstream:
+    """handlers: path -> function(handler). Requests are noted; connections counted."""
+
+    def __init__(self, handlers):
+        self.seen = []
+        self.connections = 0
+        self.open = 0
+        self.news = threading.Condition()
+        upstream = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            timeout = PATIENCE_S
+
+            def setup(self):
+                with upstream.news:
+                    upstream.connections += 1
+                    upstream.open += 1
+                super().setup()
+
+            def finish(self):
+                try:
+                    super().finish()
+                except OSError:
+                    pass
+                with upstream.news:
+                    upstream.open -= 1
+                    upstream.news.notify_all()
+
+            def log_message(self, *_):
+                pass
+
+            def serve(self):
+                self.body = self.read_body()
+                with upstream.news:
+                    upstream.seen.append(self)
+                    upstream.news.notify_all()
+                try:
+                    handlers[self.path.split("?")[0]](self)
+                except (BrokenPipeError, ConnectionResetError):
+                    self.close_connection = True
+
+            do_GET = do_POST = do_PUT = do_HEAD = do_DELETE = do_PATCH = serve
+
+            def read_body(self):
+                if self.headers.get("transfer-encoding") == "chunked":
+                    body = b""
+                    while True:
+                        size = int(self.rfile.readline(), 16)
+                        body += self.rfile.read(size)
+                        self.rfile.readline()
+                        if size == 0:
+                            return body
+                return self.rfile.read(int(self.headers.get("content-length", 0)))
+
+            def answer(self, body=b"", status=200, **headers):
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name.replace("_", "-"), value)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(body)
+
+        class Threads(http.server.ThreadingHTTPServer):
+            request_queue_size = 1024
+
+        self.server = Threads(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def wait_for(self, probe, what):
+        with self.news:
+            assert self.news.wait_for(probe, PATIENCE_S), f"waited in vain: {what}"
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def upstream():
+    made = []
+
+    def start(handlers):
+        made.append(Upstream(handlers))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.close()
+
+
+def serve(ssrd, up, cases, config=None, **more):
+    text = "{" + ",".join(f"{name}: {code}" for name, code in cases.items()) + "}"
+    config = {"workers": 1, "env": {"up": up.url if up else ""}, "bundle": {"warmup": []}, **(config or {})}
+    return ssrd(BUNDLE % text, config, **more)
+
+
+def metric(server, name):
+    text = server.admin("/metrics").text
+    return float(re.search(r"^" + re.escape(name) + r" (\S+)$", text, re.M).group(1))
+
+
+def test_methods_headers_and_bodies_go_both_ways(ssrd, upstream):
+    def echo(h):
+        seen = {"method": h.command, "body": h.body.decode("latin-1"), "headers": {k.lower(): v for k, v in h.headers.items()}}
+        h.answer(json.dumps(seen).encode(), 201, content_type="application/json", x_out="caf\xe9")
+
+    up = upstream({"/echo": echo})
+    server = serve(ssrd, up, {
+        "get": "async (up) => (await fetch(up + '/echo')).json()",
+        "post": "async (up) => (await fetch(up + '/echo', {method: 'POST', body: 'h\\u00e9llo', headers: {'X-In': '\\u00e9'}})).json()",
+        "bytes": "async (up) => (await fetch(up + '/echo', {method: 'PUT', body: new Uint8Array([0, 1, 255])})).json()",
+        "form": "async (up) => (await fetch(up + '/echo', {method: 'POST', body: new URLSearchParams({a: 'b c'})})).json()",
+        "none": "async (up) => (await fetch(up + '/echo', {method: 'DELETE'})).json()",
+        "stream": """async (up) => { let n = 0; return (await fetch(up + '/echo', {method: 'POST', duplex: 'half', body: new ReadableStream({
+            pull(c) { n++ < 3 ? c.enqueue(new TextEncoder().encode('part' + n)) : c.close(); } })})).json(); }""",
+        "head": "async (up) => { const r = await fetch(up + '/echo', {method: 'HEAD'}); return [r.status, await r.text()]; }",
+        "answer": """async (up) => { const r = await fetch(up + '/echo'); return [r.status, r.statusText, r.ok, r.url, r.redirected, r.type,
+            r.headers.get('x-out'), (await r.arrayBuffer()).byteLength > 10, r.bodyUsed]; }""",
+        "dropped": """async (up) => (await fetch(up + '/echo', {headers: {Host: 'evil', 'Content-Length': '5', Connection: 'upgrade',
+            'Transfer-Encoding': 'chunked', Cookie: 'a=b'}})).json()""",
+        "big": "async (up) => (await (await fetch(up + '/echo', {method: 'POST', body: 'x'.repeat(1000000)})).json()).body.length",
+    })
+    got = json.loads(server.get("/get").text)
+    assert got.get("method") == "GET", got
+    assert got["body"] == "" and got["headers"]["accept"] == "*/*"
+    assert got["headers"]["user-agent"].startswith("ssrd/")
+    got = json.loads(server.get("/post").text)
+    assert got["body"].encode("latin-1").decode() == "h\xe9llo" and got["headers"]["content-type"] == "text/plain;charset=UTF-8"
+    assert got["headers"]["x-in"] == "\xe9" and got["headers"]["content-length"] == "6"
+    assert json.loads(server.get("/bytes").text)["body"] == "\0\x01\xff"
+    assert "content-type" not in json.loads(server.get("/bytes").text)["headers"]
+    assert json.loads(server.get("/form").text)["body"] == "a=b+c"
+    assert json.loads(server.get("/none").text)["method"] == "DELETE"
+    got = json.loads(server.get("/stream").text)
+    assert got["body"] == "part1part2part3" and got["headers"]["transfer-encoding"] == "chunked"
+    assert json.loads(server.get("/head").text) == [201, ""]
+    assert json.loads(server.get("/answer").text) == [201, "Created", True, up.url + "/echo", False, "default", "caf\xe9", True, True]
+    got = json.loads(server.get("/dropped").text)["headers"]
+    assert got["host"] == f"127.0.0.1:{up.port}" and got["cookie"] == "a=b"
+    assert not {"content-length", "connection", "transfer-encoding"} & set(got)
+    assert server.get("/big").text == "1000000"
+    assert up.connections == 1  # all over one that was kept open
+    assert metric(server, 'ssrd_fetches_total{result="ok"}') == len(up.seen)
+
+
+def test_fetches_of_one_render_overlap(ssrd, upstream):
+    second = threading.Event()
+
+    def one(h):
+        assert second.wait(PATIENCE_S)
+        h.answer(b"one")
+
+    def two(h):
+        second.set()
+        h.answer(b"two")
+
+    up = upstream({"/one": one, "/two": two})
+    server = serve(ssrd, up, {"both": "async (up) => Promise.all(['/one', '/two'].map(async (p) => (await fetch(up + p)).text()))"},
+                   {"fetch": {"timeout": "1h"}, "render": {"timeout": "1h"}})
+    assert json.loads(server.get("/both").text) == ["one", "two"]
+
+
+def test_a_hundred_renders_wait_while_hits_are_served(ssrd, upstream):
+    go = threading.Event()
+
+    def slow(h):
+        assert go.wait(PATIENCE_S)
+        h.answer(h.path.encode())
+
+    up = upstream({"/slow": slow})
+    server = serve(ssrd, up, {"page": "async (up, r, url) => new Response(await (await fetch(up + '/slow' + url.search)).text())",
+                              "hit": "() => new Response('hit', {headers: {'cache-control': 'max-age=600'}})"},
+                   {"render": {"concurrency": 200, "timeout": "1h"}, "fetch": {"timeout": "1h"}, "http": {"connections": 1000}})
+    server.get("/hit")
+    clients = [server.connect() for _ in range(100)]
+    for i, client in enumerate(clients):
+        client.request(f"/page?{i}")
+    up.wait_for(lambda: len(up.seen) >= 64, "all connections that one host gets are used")
+    assert "hit" in server.get("/hit").cache
+    go.set()
+    for i, client in enumerate(clients):
+        assert client.answer().text == f"/slow?{i}"
+        client.close()
+
+
+def test_failures_are_type_errors_that_name_host_and_reason(ssrd, upstream):
+    def dies(h):
+        h.send_response(200)
+        h.send_header("content-length", "100")
+        h.end_headers()
+        h.wfile.write(b"half")
+        h.wfile.flush()
+        h.connection.shutdown(socket.SHUT_RDWR)
+        h.close_connection = True
+
+    def silent(h):
+        h.server_closed = h.rfile.read(1)  # until the other side closes
+
+    up = upstream({"/dies": dies, "/silent": silent, "/big": lambda h: h.answer(b"x" * 5000),
+                   "/bomb": lambda h: h.answer(gzip.compress(b"x" * 5000), content_encoding="gzip")})
+    closed = free_port()
+    server = serve(ssrd, up, {
+        "refused": f"() => fetch('http://127.0.0.1:{closed}/')",
+        "unknown": "() => fetch('http://nowhere.invalid/')",
+        "scheme": "() => fetch('file:///etc/passwd')",
+        "relative": "() => fetch('/api')",
+        "dies": "async (up) => (await fetch(up + '/dies')).text()",
+        "silent": "(up) => fetch(up + '/silent')",
+        "big": "async (up) => (await fetch(up + '/big')).text()",
+        "bomb": "async (up) => (await fetch(up + '/bomb')).text()",
+        "fits": "async (up) => (await fetch(up + '/small')).text()",
+    }, {"fetch": {"timeout": "300ms", "max_body": "4KiB"}, "render": {"timeout": "1h"}})
+    for name, said in (("refused", "onnect"), ("unknown", "resolve"), ("scheme", "only http"), ("relative", "whole URL"),
+                       ("dies", ""), ("silent", "not done within fetch.timeout (300 ms)"), ("big", "fetch.max_body"),
+                       ("bomb", "fetch.max_body")):
+        got = json.loads(server.get("/" + name).text)
+        assert got["error"] == "TypeError" and said in got["message"], (name, got)
+        if name in ("refused", "unknown", "silent", "big"):
+            assert got["host"] and got["host"] in got["cause"], (name, got)
+    assert metric(server, 'ssrd_fetches_total{result="timeout"}') == 1
+    up.wait_for(lambda: up.open == 0, "what timed out is closed")
+    assert metric(server, "ssrd_fetches") == 0
+
+
+def test_allow_list_holds_for_redirects_and_addresses(ssrd, upstream):
+    other = upstream({"/secret": lambda h: h.answer(b"secret")})
+    up = upstream({"/ok": lambda h: h.answer(b"fine"),
+                   "/away": lambda h: h.answer(b"", 302, location=other.url + "/secret"),
+                   "/name": lambda h: h.answer(b"", 302, location=f"http://localhost:{other.port}/secret")})
+    allow = [f"127.0.0.1:{up.port}", "127.0.0.2"]
+    server = serve(ssrd, up, {
+        "ok": "async (up) => (await fetch(up + '/ok')).text()",
+        "other": f"async () => (await fetch('{other.url}/secret')).text()",
+        "number": f"async () => (await fetch('http://2130706433:{other.port}/secret')).text()",
+        "mapped": f"async () => (await fetch('http://[::ffff:7f00:1]:{other.port}/secret')).text()",
+        "away": "async (up) => (await fetch(up + '/away')).text()",
+        "name": "async (up) => (await fetch(up + '/name')).text()",
+    }, {"fetch": {"allow": allow}})
+    assert json.loads(server.get("/ok").text) == "fine"
+    for name in ("other", "number", "mapped", "away", "name"):
+        got = json.loads(server.get("/" + name).text)
+        assert got["error"] == "TypeError" and "fetch.allow does not list" in got["message"], (name, got)
+    assert not other.seen and other.connections == 0
+    assert metric(server, 'ssrd_fetches_total{result="refused"}') == 5
+
+
+def test_abort_ends_the_transfer(ssrd, upstream):
+    def silent(h):
+        h.rfile.read(1)
+
+    def half(h):
+        h.send_response(200)
+        h.send_header("content-length", "100")
+        h.end_headers()
+        h.wfile.write(b"half")
+        h.wfile.flush()
+        h.rfile.read(1)
+
+    up = upstream({"/silent": silent, "/half": half})
+    server = serve(ssrd, up, {
+        "before": "(up) => fetch(up + '/silent', {signal: AbortSignal.abort(new Error('early'))})",
+        "while": "(up) => { const c = new AbortController(); setTimeout(() => c.abort(new Error('mine')), 1); return fetch(up + '/silent', {signal: c.signal}); }",
+        "body": "async (up) => { const c = new AbortController(); const r = await fetch(up + '/half', {signal: c.signal}); c.abort(); return r.text(); }",
+        "time": "(up) => fetch(up + '/silent', {signal: AbortSignal.timeout(20)})",
+    }, {"fetch": {"timeout": "1h"}, "render": {"timeout": "1h"}})
+    assert json.loads(server.get("/before").text)["message"] == "early" and not up.seen
+    assert json.loads(server.get("/while").text)["message"] == "mine"
+    assert json.loads(server.get("/body").text)["error"] == "AbortError"
+    assert json.loads(server.get("/time").text)["error"] == "TimeoutError"
+    up.wait_for(lambda: up.open == 0, "aborted ones are closed")
+    assert metric(server, "ssrd_fetches") == 0
+
+
+def test_a_fetch_ends_with_its_render(ssrd, upstream):
+    def silent(h):
+        h.rfile.read(1)
+
+    up = upstream({"/silent": silent, "/now": lambda h: h.answer(b"now")})
+    server = serve(ssrd, up, {
+        "late": "(up) => fetch(up + '/silent')",
+        "left": "async (up) => { fetch(up + '/silent').catch(() => 0); return (await fetch(up + '/now')).text(); }",
+    }, {"fetch": {"timeout": "1h"}, "render": {"timeout": "200ms"}})
+    assert server.get("/late").status == 504
+    assert json.loads(server.get("/left").text) == "now"
+    up.wait_for(lambda: up.open <= 1, "only the connection that is kept is open")
+    assert metric(server, "ssrd_fetches") == 0
+
+
+def test_warming_up_reaches_nobody(ssrd, upstream):
+    up = upstream({"/api": lambda h: h.answer(b"data")})
+    bundle = f"globalThis.renderPage = async () => 'page ' + await (await fetch('{up.url}/api')).text();"
+    server = ssrd(bundle, {"workers": 1, "bundle": {"warmup": ["/"]}})
+    assert server.get("/").text == "page data"
+    assert len(up.seen) == 1

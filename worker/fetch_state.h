@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* fetch_state.h - what fetch.c, fetch_transfer.c and fetch_loop.c share. Private to them. All of it is touched
+ * with the lane only (lane.h). */
+#ifndef SSRD_WORKER_FETCH_STATE_H
+#define SSRD_WORKER_FETCH_STATE_H
+
+#include "shm/base.h"
+#include "worker/js.h"
+
+#include <curl/curl.h>
+#include <sys/queue.h>
+
+#define FETCH_BUFFER_BYTES (256 * KIB) /* of an answer that is read as it comes: then it pauses */
+#define FETCH_HEAD_BYTES_MAX (256 * KIB)
+#define FETCH_SEND_BYTES (64 * KIB) /* of a streamed body, unsent: then its writer waits */
+#define FETCH_SLOTS 256u
+
+struct fetch_bytes {
+    char *data;
+    size_t used;
+    size_t cap;
+};
+
+struct fetch {
+    LIST_ENTRY(fetch) link; /* of its slot */
+    struct fetches *all;
+    uint64_t id; /* given by JavaScript */
+    CURL *easy;  /* NULL: not begun */
+    CURLU *url;
+    struct curl_slist *headers;
+    uint64_t start_ms; /* mono; of the first request, where it was redirected */
+    struct js_wait *head_wait;
+    struct js_wait
+        *end_wait; /* settled last: with what of the answer was not read, or the failure */
+    struct js_wait *read_wait;
+    struct js_wait *send_wait;
+    struct fetch_bytes head; /* of the answer, as text for JavaScript */
+    bool head_done;
+    struct fetch_bytes body;
+    uint64_t body_bytes; /* all that came */
+    bool wants_all;      /* nobody reads before the end: no pause */
+    bool receiving_paused;
+    struct fetch_bytes send; /* of a streamed request body */
+    size_t sent;             /* of it */
+    bool send_over;
+    bool sending_paused;
+    char host[256];
+    unsigned port;
+    char failure[256]; /* our own reason; "": libcurl's */
+    char curl_error[CURL_ERROR_SIZE];
+};
+
+LIST_HEAD(fetch_list, fetch);
+
+struct fetch_loop;
+
+struct fetches {
+    struct worker *worker;
+    struct fetch_loop *loop; /* NULL before the first */
+    struct fetch_list slot[FETCH_SLOTS];
+    uint64_t count;
+};
+
+/* 0 / -ENOMEM. May move bytes->data. */
+int fetch_bytes_add(struct fetch_bytes *bytes, const void *data, size_t count);
+void fetch_bytes_free(struct fetch_bytes *bytes);
+
+/* What JavaScript wants, as lines: method, URL, "stream" or "whole", then name and value in turn. */
+struct fetch_order {
+    const char *text;
+    size_t bytes;
+    const void *body;
+    size_t body_bytes;
+};
+
+/* fetch_transfer.c: an easy handle that is ready to go. 0 / negative errno: fetch->failure says why. */
+int fetch_transfer_new(struct fetch *fetch, const struct fetch_order *order, uint64_t now_ms);
+void fetch_transfer_free(struct fetch *fetch);
+
+/* fetch_loop.c: the multi handle and its events. 0 / -ENOMEM. */
+int fetch_loop_new(struct fetches *all, struct fetch_loop **ret_loop);
+void fetch_loop_free(struct fetch_loop *loop); /* no transfer is in it; takes NULL */
+int fetch_loop_add(struct fetch_loop *loop, struct fetch *fetch);
+void fetch_loop_remove(struct fetch_loop *loop, struct fetch *fetch);
+
+/* fetch.c, for the loop: it has ended. Frees it. */
+void fetch_ended(struct fetch *fetch, CURLcode code);
+
+#endif

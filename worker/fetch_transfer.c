@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fetch_transfer.c - one request of a fetch as an easy handle of libcurl: how it is asked for, what its
+ * answer is made into. Redirects are followed by polyfills/fetch.js, each as a request of its own, so that
+ * `fetch.allow` judges each.
+ */
+#include "shm/config.h"
+#include "worker/fetch_allow.h"
+#include "worker/fetch_state.h"
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+static const struct config *config_of(const struct fetch *f)
+{
+    return f->all->worker->config;
+}
+
+/* ---- the answer ---- */
+
+/* Bytes as the characters U+0000 to U+00FF, which is what JavaScript sees of headers, in UTF-8. */
+static int add_latin1(struct fetch_bytes *out, const char *text, size_t bytes)
+{
+    int error = 0;
+
+    for (size_t i = 0; i < bytes && !error; i++) {
+        unsigned char c = (unsigned char)text[i];
+        char two[2] = {(char)(0xc0 | c >> 6), (char)(0x80 | (c & 0x3f))};
+
+        error = c < 0x80 ? fetch_bytes_add(out, &c, 1) : fetch_bytes_add(out, two, 2);
+    }
+    return error;
+}
+
+static size_t trim(const char **text, size_t bytes)
+{
+    while (bytes > 0 && strchr(" \t\r\n", (*text)[bytes - 1]))
+        bytes--;
+    while (bytes > 0 && strchr(" \t", **text)) {
+        (*text)++;
+        bytes--;
+    }
+    return bytes;
+}
+
+/* "HTTP/1.1 200 OK": a new head, after one of 1xx too. */
+static int add_status(struct fetch *f, const char *line, size_t bytes)
+{
+    const char *end = line + bytes, *at = memchr(line, ' ', bytes);
+
+    f->head.used = 0;
+    at = at ? at : end;
+    bytes = trim(&at, (size_t)(end - at));
+    return add_latin1(&f->head, at, bytes);
+}
+
+/* "name\nvalue", or "\n" and the rest of a folded value. */
+static int add_field(struct fetch *f, const char *line, size_t bytes)
+{
+    const char *colon = memchr(line, ':', bytes), *value;
+    int error;
+
+    if (strchr(" \t", line[0])) {
+        bytes = trim(&line, bytes);
+        error = fetch_bytes_add(&f->head, " ", 1);
+        return error ? error : add_latin1(&f->head, line, bytes);
+    }
+    if (!colon)
+        return 0;
+    value = colon + 1;
+    bytes = trim(&value, (size_t)(line + bytes - value));
+    error = fetch_bytes_add(&f->head, "\n", 1);
+    error = error ? error : add_latin1(&f->head, line, (size_t)(colon - line));
+    error = error ? error : fetch_bytes_add(&f->head, "\n", 1);
+    return error ? error : add_latin1(&f->head, value, bytes);
+}
+
+static void end_head(struct fetch *f)
+{
+    long status = 0;
+
+    (void)curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status < 200)
+        return;
+    f->head_done = true;
+    if (f->head_wait)
+        js_settle(f->head_wait, JS_VALUE_TEXT, f->head.data, f->head.used);
+    f->head_wait = NULL;
+    fetch_bytes_free(&f->head);
+}
+
+static size_t on_header(char *line, size_t one, size_t bytes, void *arg)
+{
+    struct fetch *f = arg;
+    int error = 0;
+
+    (void)one;
+    if (f->head_done) /* a trailer */
+        return bytes;
+    if (bytes >= 5 && memcmp(line, "HTTP/", 5) == 0)
+        error = add_status(f, line, bytes);
+    else if (line[0] == '\r' || line[0] == '\n')
+        end_head(f);
+    else
+        error = add_field(f, line, bytes);
+    if (error || f->head.used > FETCH_HEAD_BYTES_MAX) {
+        (void)snprintf(f->failure, sizeof f->failure, "its head is too large");
+        return 0;
+    }
+    return bytes;
+}
+
+static size_t on_body(char *data, size_t one, size_t bytes, void *arg)
+{
+    struct fetch *f = arg;
+    uint64_t max = config_of(f)->fetch.max_body_bytes;
+
+    (void)one;
+    if (!f->wants_all && f->body.used >= FETCH_BUFFER_BYTES) {
+        f->receiving_paused = true;
+        return CURL_WRITEFUNC_PAUSE;
+    }
+    f->body_bytes += bytes;
+    if (f->body_bytes > max) {
+        (void)snprintf(f->failure, sizeof f->failure,
+                       "its body is larger than fetch.max_body (%llu bytes)",
+                       (unsigned long long)max);
+        return 0;
+    }
+    if (f->read_wait) {
+        js_settle(f->read_wait, JS_VALUE_BYTES, data, bytes);
+        f->read_wait = NULL;
+        return bytes;
+    }
+    if (fetch_bytes_add(&f->body, data, bytes) != 0) {
+        (void)snprintf(f->failure, sizeof f->failure, "no memory for its body");
+        return 0;
+    }
+    return bytes;
+}
+
+/* ---- the request ---- */
+
+static size_t on_send(char *buffer, size_t one, size_t cap, void *arg)
+{
+    struct fetch *f = arg;
+    size_t bytes = f->send.used - f->sent;
+
+    cap *= one;
+    if (bytes == 0 && !f->send_over) {
+        f->sending_paused = true;
+        return CURL_READFUNC_PAUSE;
+    }
+    bytes = bytes < cap ? bytes : cap;
+    if (bytes > 0)
+        memcpy(buffer, f->send.data + f->sent, bytes);
+    f->sent += bytes;
+    if (f->sent == f->send.used)
+        f->sent = f->send.used = 0;
+    if (f->send_wait && f->send.used - f->sent < FETCH_SEND_BYTES) {
+        js_settle(f->send_wait, JS_VALUE_NOTHING, NULL, 0);
+        f->send_wait = NULL;
+    }
+    return bytes;
+}
+
+/* Its own listener? A render that waits for another of the same worker may wait for ever. */
+static bool is_own(const struct fetch *f, const struct sockaddr *address)
+{
+    char end[16];
+    const struct str_list *listen = &config_of(f)->listen;
+    int bytes = snprintf(end, sizeof end, ":%u", f->port);
+
+    if (!fetch_address_is_loopback(address))
+        return false;
+    for (size_t i = 0; i < listen->count; i++) {
+        size_t length = strlen(listen->item[i]);
+
+        if (length > (size_t)bytes && strcmp(listen->item[i] + length - (size_t)bytes, end) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* After DNS: the very address that is connected to, so that a name can't be bent to another one
+ * between a check and its use. */
+static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct fetch *f = arg;
+
+    (void)purpose;
+    if (!fetch_allow_address(&config_of(f)->fetch.allow, f->host, f->port, &address->addr)) {
+        (void)snprintf(f->failure, sizeof f->failure,
+                       "its address is inside, which fetch.allow does not list");
+        return CURL_SOCKET_BAD;
+    }
+    if (is_own(f, &address->addr)) {
+        (void)snprintf(f->failure, sizeof f->failure,
+                       "that is this server itself, and a render can't wait for another");
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                  address->protocol);
+}
+
+/* The next line of the order; false: none. */
+static bool next_line(struct fetch_order *order, char **ret_line)
+{
+    const char *end = memchr(order->text, '\n', order->bytes);
+    size_t bytes = end ? (size_t)(end - order->text) : order->bytes;
+
+    if (order->bytes == 0)
+        return false;
+    *ret_line = strndup(order->text, bytes);
+    order->text += bytes + (end ? 1 : 0);
+    order->bytes -= bytes + (end ? 1 : 0);
+    return *ret_line != NULL;
+}
+
+/* Characters up to U+00FF, in UTF-8, to bytes: in place. */
+static void to_latin1(char *text)
+{
+    char *out = text;
+
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if ((c & 0xfc) == 0xc0 && text[1])
+            *out++ = (char)(c << 6 | (*++text & 0x3f));
+        else
+            *out++ = *text;
+    }
+    *out = '\0';
+}
+
+static int add_line(struct fetch *f, const char *name, const char *mark, const char *value)
+{
+    size_t cap = strlen(name) + strlen(mark) + strlen(value) + 1;
+    autofree char *line = malloc(cap);
+    struct curl_slist *list;
+
+    if (!line)
+        return -ENOMEM;
+    (void)snprintf(line, cap, "%s%s%s", name, mark, value);
+    list = curl_slist_append(f->headers, line);
+    if (!list)
+        return -ENOMEM;
+    f->headers = list;
+    return 0;
+}
+
+struct given {
+    bool accept;
+    bool content_type;
+    bool user_agent;
+};
+
+static int add_headers(struct fetch *f, struct fetch_order *order, struct given *given)
+{
+    for (;;) {
+        autofree char *name = NULL;
+        autofree char *value = NULL;
+        int error;
+
+        if (!next_line(order, &name))
+            return 0;
+        if (!next_line(order, &value))
+            value = strdup("");
+        if (!value)
+            return -ENOMEM;
+        to_latin1(value);
+        given->accept |= strcasecmp(name, "accept") == 0;
+        given->content_type |= strcasecmp(name, "content-type") == 0;
+        given->user_agent |= strcasecmp(name, "user-agent") == 0;
+        if (strcasecmp(name, "accept-encoding") == 0) { /* libcurl undoes what it asks for */
+            (void)curl_easy_setopt(f->easy, CURLOPT_ACCEPT_ENCODING, value);
+            continue;
+        }
+        error = value[0] ? add_line(f, name, ": ", value) : add_line(f, name, ";", "");
+        if (error)
+            return error;
+    }
+}
+
+/* What libcurl would add by itself and nobody has asked for. */
+static int refuse_headers(struct fetch *f, const struct given *given)
+{
+    int error = add_line(f, "Expect", ":", "");
+
+    if (!error && !given->accept)
+        error = add_line(f, "Accept", ": ", "*/*");
+    if (!error && !given->content_type)
+        error = add_line(f, "Content-Type", ":", "");
+    return error;
+}
+
+static void set_body(struct fetch *f, const char *method, bool streams,
+                     const struct fetch_order *order)
+{
+    if (streams) {
+        (void)curl_easy_setopt(f->easy, CURLOPT_UPLOAD, 1L);
+        (void)curl_easy_setopt(f->easy, CURLOPT_READFUNCTION, on_send);
+        (void)curl_easy_setopt(f->easy, CURLOPT_READDATA, f);
+    } else if (strcmp(method, "HEAD") == 0) {
+        (void)curl_easy_setopt(f->easy, CURLOPT_NOBODY, 1L);
+    } else if (order->body_bytes > 0 || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0) {
+        (void)curl_easy_setopt(f->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)order->body_bytes);
+        (void)curl_easy_setopt(f->easy, CURLOPT_COPYPOSTFIELDS,
+                               order->body_bytes > 0 ? order->body : "");
+    }
+    (void)curl_easy_setopt(f->easy, CURLOPT_CUSTOMREQUEST, method);
+}
+
+static void set_rules(struct fetch *f, uint64_t left_ms)
+{
+    CURL *easy = f->easy;
+    const char *authorities = getenv("SSL_CERT_FILE"); /* as OpenSSL's own programs have it */
+
+    (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, f);
+    (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    /* an end while a name is looked up leaves the look-up to its thread, instead of waiting for it */
+    (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
+    (void)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+    (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "ssrd/" SSRD_VERSION);
+    (void)curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)left_ms);
+    (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)left_ms);
+    (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, f->curl_error);
+    (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, f);
+    (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, f);
+    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, f);
+    if (authorities && authorities[0])
+        (void)curl_easy_setopt(easy, CURLOPT_CAINFO, authorities);
+    if (config_of(f)->fetch.allow.count > 0) /* a proxy would look names up where nobody judges */
+        (void)curl_easy_setopt(easy, CURLOPT_PROXY, "");
+}
+
+/* The host and port that libcurl will go to: from the very handle that it is given. */
+static int judge_url(struct fetch *f, const char *url)
+{
+    char *host = NULL, *port = NULL;
+    int error = -EINVAL;
+
+    f->url = curl_url();
+    if (f->url && curl_url_set(f->url, CURLUPART_URL, url, 0) == CURLUE_OK &&
+        curl_url_get(f->url, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+        curl_url_get(f->url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK)
+        error = 0;
+    if (error) {
+        (void)snprintf(f->failure, sizeof f->failure, "libcurl can't take this URL");
+    } else {
+        (void)snprintf(f->host, sizeof f->host, "%s", host);
+        f->port = (unsigned)strtoul(port, NULL, 10);
+        if (strlen(host) >= sizeof f->host ||
+            !fetch_allow_host(&config_of(f)->fetch.allow, f->host, f->port)) {
+            (void)snprintf(f->failure, sizeof f->failure, "fetch.allow does not list it");
+            error = -EACCES;
+        }
+    }
+    curl_free(host);
+    curl_free(port);
+    return error;
+}
+
+int fetch_transfer_new(struct fetch *fetch, const struct fetch_order *order, uint64_t now_ms)
+{
+    struct fetch_order rest = *order;
+    autofree char *method = NULL;
+    autofree char *url = NULL;
+    autofree char *flags = NULL;
+    struct given given = {0};
+    uint64_t timeout_ms = config_of(fetch)->fetch.timeout_ms;
+    uint64_t used_ms = now_ms - fetch->start_ms;
+    int error;
+
+    if (!next_line(&rest, &method) || !next_line(&rest, &url) || !next_line(&rest, &flags))
+        return -ENOMEM;
+    error = judge_url(fetch, url);
+    if (error)
+        return error;
+    fetch->easy = curl_easy_init();
+    if (!fetch->easy)
+        return -ENOMEM;
+    set_rules(fetch, used_ms < timeout_ms ? timeout_ms - used_ms : 1);
+    error = add_headers(fetch, &rest, &given);
+    error = error ? error : refuse_headers(fetch, &given);
+    if (error)
+        return error;
+    if (given.user_agent)
+        (void)curl_easy_setopt(fetch->easy, CURLOPT_USERAGENT, NULL);
+    (void)curl_easy_setopt(fetch->easy, CURLOPT_HTTPHEADER, fetch->headers);
+    (void)curl_easy_setopt(fetch->easy, CURLOPT_CURLU, fetch->url);
+    set_body(fetch, method, strcmp(flags, "stream") == 0, order);
+    return 0;
+}
+
+void fetch_transfer_free(struct fetch *fetch)
+{
+    if (fetch->easy)
+        curl_easy_cleanup(fetch->easy);
+    curl_slist_free_all(fetch->headers);
+    curl_url_cleanup(fetch->url);
+    fetch->easy = NULL;
+}
