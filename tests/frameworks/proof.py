@@ -117,7 +117,15 @@ def in_node(bundle, pages, script=False, env=None):
                           input=json.dumps({"env": env or {}, "pages": pages}).encode(), capture_output=True, timeout=RENDER_S,
                           check=False, cwd=os.path.dirname(bundle), env={**os.environ, "NODE_ENV": "production"})
     assert done.returncode == 0, done.stderr.decode("utf-8", "replace")[-4000:]
-    return [(page["status"], dict(page["headers"]), base64.b64decode(page["base64"])) for page in json.loads(done.stdout)]
+    return [(page["status"], _joined(page["headers"]), base64.b64decode(page["base64"])) for page in json.loads(done.stdout)]
+
+
+def _joined(headers):
+    """Equal names, as Set-Cookie is, in one value."""
+    joined = {}
+    for name, value in headers:
+        joined[name] = f"{joined[name]}, {value}" if name in joined else value
+    return joined
 
 
 def normalised(proof, body):

@@ -38,7 +38,9 @@ async function renderer() {
 const render = await renderer();
 const answers = [];
 for (const { path, ...options } of pages) {
-  let page = await render(path, new Request('http://localhost' + path, { redirect: 'manual', ...options }));
+  // Bytes, so that a body brings no content type that the request has not named.
+  if (options.body !== undefined) options.body = Buffer.from(options.body);
+  let page = await render(path, new Request('http://localhost' + path, options));
   if (typeof page === 'string') page = { body: page };
   // As bytes a string brings no content type of its own.
   const bytes = typeof page.body === 'string' ? Buffer.from(page.body) : page.body;
