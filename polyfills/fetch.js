@@ -12,6 +12,7 @@
     const { empty, isNull, isUnusable, take, bytesOf, streamOf, ofNetwork } = native.body;
     const REDIRECTS = [301, 302, 303, 307, 308];
     const REDIRECTS_MAX = 20;
+    const SHORT_BYTES = 65536;
     // Section 2.2.2, forbidden request-headers: as far as they are the connection's, not the application's.
     const FORBIDDEN = new Set(['connection', 'content-length', 'expect', 'host', 'keep-alive', 'proxy-authorization',
         'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade']);
@@ -219,8 +220,13 @@
                     rest().catch(ignore);
                 return answer(state.url, count !== 0, text, hasBody ? networkBody(id, rest) : empty());
             }
-            rest().catch(ignore);
-            ask('fetch.cancel\n' + id).catch(ignore);
+            // a short body is let in, so that its connection can be used again
+            if (Number(headerOf(text, 'content-length') ?? Infinity) <= SHORT_BYTES) {
+                await rest();
+            } else {
+                rest().catch(ignore);
+                ask('fetch.cancel\n' + id).catch(ignore);
+            }
             if (options.options.redirect === 'error')
                 throw failure(state.url, new Error('redirected, and redirect is "error"'));
             if (count === REDIRECTS_MAX)
@@ -239,6 +245,7 @@
             throw new TypeError('fetch of ' + input.slice(0, 200) + ': a server has no page that a relative URL could begin at; ' +
                 'give the whole URL');
         const request = new Request(input, init);
+        native.hasFetched = true;
         const state = requestState(request);
         const signal = state.signal ?? state.source;
         signal?.throwIfAborted();

@@ -22,11 +22,12 @@
     const isStream = (value) => typeof value === 'object' && value !== null && typeof value.getReader === 'function';
     const readAll = (stream) => consume({ body: extract(stream) });
     function whole(result) {
-        if (typeof result !== 'object' || result === null || native.streams === undefined)
+        if (typeof result !== 'object' || result === null ||
+            native.streams === undefined && !native.hasFetched)
             return result; // where no stream was ever made, none is looked for
         const response = responseState(result);
         if (response !== null)
-            return response.body.stream === null ? result
+            return response.body.stream === null && response.body.network === null ? result
                 : consume(response).then((bytes) => {
                     response.body = extract(bytes);
                     return result;

@@ -75,7 +75,7 @@ struct fetch_order {
 
 /* fetch_transfer.c: an easy handle that is ready to go. 0 / negative errno: fetch->failure says why. */
 int fetch_transfer_new(struct fetch *fetch, const struct fetch_order *order, uint64_t now_ms);
-void fetch_transfer_free(struct fetch *fetch);
+void fetch_transfer_free(struct fetch *fetch); /* again: does nothing */
 
 /* fetch_loop.c: the multi handle and its events. 0 / -ENOMEM. */
 int fetch_loop_new(struct fetches *all, struct fetch_loop **ret_loop);

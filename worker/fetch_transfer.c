@@ -410,4 +410,6 @@ void fetch_transfer_free(struct fetch *fetch)
     curl_slist_free_all(fetch->headers);
     curl_url_cleanup(fetch->url);
     fetch->easy = NULL;
+    fetch->headers = NULL;
+    fetch->url = NULL;
 }

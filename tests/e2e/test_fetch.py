@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from harness import PATIENCE_S, free_port
+from harness import BUILD, PATIENCE_S, free_port
 
 # The path names one of CASES; what it gives is the answer, an error its text.
 BUNDLE = """
@@ -64,7 +64,7 @@ class Upstream:
             def serve(self):
                 self.body = self.read_body()
                 with upstream.news:
-                    upstream.seen.append(self)
+                    upstream.seen.append(self.path)
                     upstream.news.notify_all()
                 try:
                     handlers[self.path.split("?")[0]](self)
@@ -327,3 +327,143 @@ def test_warming_up_reaches_nobody(ssrd, upstream):
     server = ssrd(bundle, {"workers": 1, "bundle": {"warmup": ["/"]}})
     assert server.get("/").text == "page data"
     assert len(up.seen) == 1
+
+
+def test_redirects_as_the_standard_has_them(ssrd, upstream):
+    def echo(h):
+        h.answer(json.dumps([h.command, h.body.decode(), h.path, sorted(k.lower() for k in h.headers)]).encode())
+
+    def to(status, location):
+        return lambda h: h.answer(b"moved", status, location=location)
+
+    other = upstream({"/echo": echo})
+    up = upstream({"/echo": echo, "/301": to(301, "/echo"), "/302": to(302, "echo?q"), "/303": to(303, "/echo"), "/307": to(307, "/echo"),
+                   "/308": to(308, "/echo"), "/loop": to(302, "/loop"), "/file": to(302, "file:///etc/passwd"),
+                   "/other": to(307, other.url + "/echo"), "/plain": lambda h: h.answer(b"no location", 302)})
+    post = "async (up) => { const r = await fetch(up + '%s', {method: '%s', body: 'body', headers: {Authorization: 'me', Cookie: 'a=b', 'X-Own': '1'}}); return [r.redirected, r.url.slice(up.length), ...await r.json()]; }"
+    server = serve(ssrd, up, {
+        **{f"post{n}": post % (f"/{n}", "POST") for n in (301, 302, 303, 307, 308)},
+        "put302": post % ("/302", "PUT"),
+        "other": post % ("/other", "POST"),
+        "loop": "(up) => fetch(up + '/loop')",
+        "file": "(up) => fetch(up + '/file')",
+        "manual": "async (up) => { const r = await fetch(up + '/301', {redirect: 'manual'}); return [r.status, r.headers.get('location'), await r.text()]; }",
+        "error": "(up) => fetch(up + '/301', {redirect: 'error'})",
+        "plain": "async (up) => { const r = await fetch(up + '/plain'); return [r.status, await r.text()]; }",
+        "stream": "(up) => fetch(up + '/307', {method: 'POST', duplex: 'half', body: new Blob(['x']).stream()})",
+    })
+    for n in (301, 302, 303):
+        redirected, url, method, body, path, headers = json.loads(server.get(f"/post{n}").text)
+        assert redirected and method == "GET" and body == "" and path == url == ("/echo?q" if n == 302 else "/echo")
+        assert "content-type" not in headers and {"authorization", "cookie", "x-own"} <= set(headers)
+    for name in ("post307", "post308", "put302"):
+        _, _, method, body, _, headers = json.loads(server.get("/" + name).text)
+        assert method == ("PUT" if name == "put302" else "POST") and body == "body" and "content-type" in headers
+    assert up.connections == 1  # answers of redirects are read, so that their connection is used again
+    *_, body, path, headers = json.loads(server.get("/other").text)
+    assert body == "body" and "x-own" in headers and not {"authorization", "cookie"} & set(headers)
+    assert "more than 20" in json.loads(server.get("/loop").text)["message"]
+    assert up.seen.count("/loop") == 21
+    assert "no URL of http" in json.loads(server.get("/file").text)["message"]
+    assert json.loads(server.get("/manual").text) == [301, "/echo", "moved"]
+    assert json.loads(server.get("/error").text)["error"] == "TypeError"
+    assert json.loads(server.get("/plain").text) == [302, "no location"]
+    assert "stream" in json.loads(server.get("/stream").text)["message"]
+
+
+def test_a_public_name_does_not_lead_inside(ssrd, upstream):
+    up = upstream({"/secret": lambda h: h.answer(b"secret")})
+    preload = {"LD_PRELOAD": os.path.join(BUILD, "tests", "e2e", "libfake_resolver.so"), "ASAN_OPTIONS": "verify_asan_link_order=0"}
+    cases = {"get": f"async () => (await fetch('http://a.rebind.example:{up.port}/secret')).text()"}
+    server = serve(ssrd, up, cases, {"fetch": {"allow": ["*.rebind.example"]}}, env=preload)
+    got = json.loads(server.get("/get").text)
+    assert got["error"] == "TypeError" and "inside" in got["message"]
+    assert up.connections == 0
+    server = serve(ssrd, up, cases, {"fetch": {"allow": ["*.rebind.example", "127.0.0.0/8"]}}, env=preload)
+    assert json.loads(server.get("/get").text) == "secret"
+
+
+def test_answers_stream_as_they_come_and_no_faster_than_they_are_read(ssrd, upstream):
+    seen_one = threading.Event()
+    total = 64 << 20
+    sent = [0]
+    done = threading.Event()
+
+    def pieces(h):
+        h.send_response(200)
+        h.send_header("transfer-encoding", "chunked")
+        h.end_headers()
+        h.wfile.write(b"3\r\none\r\n")
+        h.wfile.flush()
+        assert seen_one.wait(PATIENCE_S)
+        h.wfile.write(b"3\r\ntwo\r\n0\r\n\r\n")
+
+    def endless(h):
+        h.send_response(200)
+        h.send_header("content-length", str(total))
+        h.end_headers()
+        try:
+            while sent[0] < total:
+                h.wfile.write(b"x" * 65536)
+                sent[0] += 65536
+        finally:
+            done.set()
+
+    def told(h):
+        seen_one.set()
+        h.answer(b"")
+
+    up = upstream({"/pieces": pieces, "/told": told, "/endless": endless})
+    server = serve(ssrd, up, {
+        "pieces": """async (up) => { const list = []; for (let r = (await fetch(up + '/pieces')).body.getReader(), c; !(c = await r.read()).done;) {
+            list.push(new TextDecoder().decode(c.value)); if (list.length === 1) await fetch(up + '/told'); } return list; }""",
+        "first": """async (up) => { const r = (await fetch(up + '/endless')).body.getReader(); const n = (await r.read()).value.byteLength;
+            await new Promise((go) => setTimeout(go, 300)); await r.cancel(); return n; }""",
+        "pass": "(up) => fetch(up + '/pieces')",
+    }, {"fetch": {"max_body": "1GiB"}})
+    assert json.loads(server.get("/pieces").text) == ["one", "two"]
+    passed = server.get("/pass")
+    assert passed.text == "onetwo"
+    assert 0 < json.loads(server.get("/first").text) <= 1 << 20
+    assert done.wait(PATIENCE_S) and sent[0] < total  # the sender was stopped: what sockets hold, not all
+
+
+def test_packed_answers_are_unpacked(ssrd, upstream):
+    def packed(h):
+        assert "gzip" in h.headers["accept-encoding"]
+        h.answer(gzip.compress(b"text " * 1000), content_encoding="gzip", content_type="text/plain")
+
+    up = upstream({"/packed": packed})
+    server = serve(ssrd, up, {"pass": "(up) => fetch(up + '/packed')"})
+    answer = server.get("/pass")
+    assert answer.body == b"text " * 1000 and answer["content-encoding"] is None
+
+
+def test_its_own_listener_is_refused(ssrd):
+    bundle = "globalThis.renderPage = async (url, d, request) => { if (url === '/in') return 'in'; try { return await (await fetch(new URL('/in', request.url))).text(); } catch (e) { return e.message; } };"
+    server = ssrd(bundle, {"workers": 1, "bundle": {"warmup": []}})
+    said = server.get("/out", headers={"Host": "127.0.0.1:%d" % server.address[1]}).text
+    assert "this server itself" in said
+
+
+def test_a_thousand_fetches_leave_nothing_behind(ssrd, upstream):
+    up = upstream({"/data": lambda h: h.answer(b"x" * 3000)})
+    server = serve(ssrd, up, {
+        "some": "async (up) => { for (let i = 0; i < 10; i++) await Promise.all(Array.from({length: 10}, async () => (await fetch(up + '/data')).text())); return 1; }",
+    }, {"render": {"timeout": "1h"}})
+    pid = server.workers()[0]
+
+    def figures():
+        with open(f"/proc/{pid}/statm", encoding="ascii") as f:
+            return len(os.listdir(f"/proc/{pid}/fd")), int(f.read().split()[1]) * 4096
+
+    assert server.get("/some").text == "1"
+    assert server.get("/some").text == "1"
+    fds, rss = figures()
+    for _ in range(10):
+        assert server.get("/some").text == "1"
+    now_fds, now_rss = figures()
+    assert now_fds <= fds + 10  # connections that are kept: at most as many as were open at once
+    assert now_rss < rss + (8 << 20)
+    assert metric(server, "ssrd_fetches") == 0
+    assert up.connections <= 20
