@@ -42,6 +42,7 @@ struct bench {
     char file[64];
     uint32_t line, column;
     char console[8192];       /* "level text\n" */
+    _Atomic unsigned lines;   /* of it, for other threads */
     char speaker[32];         /* whose render wrote the last line; "-": none's */
     struct js_wait *wait[64]; /* asked for, in order */
     size_t asked, forgotten;
@@ -52,6 +53,8 @@ static inline void on_console(void *arg, enum js_console level, const char *text
 {
     struct bench *b = arg;
     size_t used = strlen(b->console);
+
+    b->lines++;
     const char *id = "-";
     size_t id_bytes = 1;
 

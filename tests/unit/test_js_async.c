@@ -8,6 +8,7 @@
 #include "tests/unit/js_many.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 #define MANY 100
@@ -283,7 +284,7 @@ static void freeing_the_engine_ends_what_is_open(void **state)
 }
 
 struct shooter {
-    struct js *js;
+    struct bench *bench;
     _Atomic bool stop;
 };
 
@@ -291,8 +292,10 @@ static void *shoot(void *arg)
 {
     struct shooter *s = arg;
 
+    while (s->bench->lines == 0) /* until it loops */
+        (void)sched_yield();
     while (!atomic_load_explicit(&s->stop, memory_order_relaxed))
-        js_terminate(s->js);
+        js_terminate(s->bench->js);
     return NULL;
 }
 
@@ -300,13 +303,13 @@ static void *shoot(void *arg)
 static void a_render_that_is_stopped_takes_no_other_with_it(void **state)
 {
     struct bench *b = *state;
-    struct shooter s = {.js = b->js};
+    struct shooter s = {.bench = b};
     struct one waits, loops;
     pthread_t thread;
 
     load(b, "globalThis.go = null; globalThis.shared = new Promise((r) => go = r);"
             "globalThis.renderPage = (url) => { if (url === '/w') return shared; go('rescued'); "
-            "for (;;) {} }");
+            "console.log('looping'); for (;;) {} }");
     begin(b, &waits, "w", "/w");
     assert_int_equal(pthread_create(&thread, NULL, shoot, &s), 0);
     begin(b, &loops, "l", "/l");
