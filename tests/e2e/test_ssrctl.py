@@ -102,7 +102,7 @@ def test_check_renders_a_bundle_in_a_process_of_its_own(run, tmp_path):
     (tmp_path / "good.js").write_text("globalThis.renderPage = (u, data) => u + data.name;")
     done = run(harness.SSRCTL, "check", "good.js", "--url", "/", "--url", "/b", "--data", '{"name":"n"}')
     assert done.returncode == 0, done.stdout + done.stderr
-    (tmp_path / "bad.js").write_text("globalThis.renderPage = () => '';\nwindow.foo();")
+    (tmp_path / "bad.js").write_text("globalThis.renderPage = () => '';\nnothing.foo();")
     done = run(harness.SSRCTL, "check", "bad.js")
     assert done.returncode == 1 and "bad.js:2:1" in done.stdout + done.stderr
 
