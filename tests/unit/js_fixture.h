@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,7 +55,7 @@ static inline void on_console(void *arg, enum js_console level, const char *text
     struct bench *b = arg;
     size_t used = strlen(b->console);
 
-    b->lines++;
+    atomic_fetch_add_explicit(&b->lines, 1, memory_order_relaxed);
     const char *id = "-";
     size_t id_bytes = 1;
 

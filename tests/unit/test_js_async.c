@@ -292,7 +292,7 @@ static void *shoot(void *arg)
 {
     struct shooter *s = arg;
 
-    while (s->bench->lines == 0) /* until it loops */
+    while (atomic_load_explicit(&s->bench->lines, memory_order_relaxed) == 0) /* until it loops */
         (void)sched_yield();
     while (!atomic_load_explicit(&s->stop, memory_order_relaxed))
         js_terminate(s->bench->js);
