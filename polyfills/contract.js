@@ -62,9 +62,9 @@
         passThroughOnException() { } // a stub: there is nothing behind us to pass to
     }
     native.tag(ExecutionContext, 'ExecutionContext');
-    // A rejection of what was given to waitUntil is told on the console. Until C keeps such work open
-    // after the response, what of it waits for a timer by then ends with the render.
-    native.waitUntil ??= (serial, promise) => {
+    // Keeps the render open when its answer is out (worker/js_lasting.cc); a rejection is told on the console.
+    native.waitUntil = (serial, promise) => {
+        native.last(serial, promise);
         promise.then(undefined, native.report);
     };
 

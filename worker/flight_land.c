@@ -186,7 +186,7 @@ bool flight_begin(struct render_job *job)
         come_too_late(f);
         return false;
     }
-    f->epoch = purge_epoch(f->all->worker->purge);
+    f->epoch = f->job.epoch = purge_epoch(f->all->worker->purge);
     if (!flight_claim(f)) /* before the look: the last owner has stored before it let go */
         return false;
     if (f->kind == FLIGHT_SHARED && is_there_by_now(f))

@@ -11,6 +11,7 @@
 #include "shm/stats.h"
 #include "worker/http_state.h"
 #include "worker/key.h"
+#include "worker/render.h"
 #include "worker/request.h"
 #include "worker/worker.h"
 
@@ -124,7 +125,7 @@ static bool get(void *arg, const char *name, size_t name_bytes, struct js_fragme
 /* The epoch of the oldest render that is open: what the fragment is made of may be as old. */
 static uint64_t epoch_of(const struct worker *w)
 {
-    return requests_oldest_epoch(w->http->requests);
+    return renderer_oldest_epoch(w->renderer, requests_oldest_epoch(w->http->requests));
 }
 
 static bool set(void *arg, const char *name, size_t name_bytes, const struct js_fragment *fragment,

@@ -233,6 +233,10 @@ struct js_result {
     size_t tag_count;
     struct js_reads reads;
 
+    /* ctx.waitUntil() was given promises that are open: the render goes on after its answer if done
+     * calls js_keep(), else it ends with it. NULL: there are none. JS_OK and JS_ERROR only. */
+    struct js_open *lasting;
+
     /* otherwise */
     const struct js_error *error; /* set for JS_ERROR; for JS_TIMEOUT and JS_OOM the stack where it
                                      stood, if V8 could tell, else NULL */
@@ -255,10 +259,19 @@ struct js_open *js_render(struct js *js, const struct js_request *request, js_do
  * isolate. No render is open. arg also goes to console. */
 void js_set_outside(struct js *js, const struct js_outside *outside, void *arg);
 
+/*
+ * In done, for result->lasting: the render stays open until the promises that ctx.waitUntil() was
+ * given have settled, or js_cancel(). Its timers and what it waits for go on in js_step(), its
+ * Request can be read, js_arg() gives this arg. over: called once at its end, as done would be;
+ * what went wrong has been told on the console by then. May be NULL.
+ */
+typedef void js_over(void *arg);
+void js_keep(struct js_open *open, js_over *over, void *arg);
+
 /* How many renders are open. */
 size_t js_pending(const struct js *js);
 
-/* The arg of an open render. */
+/* The arg of an open render: js_render()'s until done, js_keep()'s from then on. */
 void *js_arg(const struct js_open *open);
 
 /* When there is something to do for an open render: mono milliseconds; 0: now; UINT64_MAX: nothing

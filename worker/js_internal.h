@@ -140,6 +140,7 @@ void js_timers_clear(js *js);                               /* those set while a
 void js_timers_load(js *js, Entry &entry, uint64_t now_ms); /* those due while a bundle loads */
 void js_frame_install(js *js, v8::Local<v8::Object> native);
 void js_wait_install(js *js, v8::Local<v8::Object> native);
+void js_lasting_install(js *js, v8::Local<v8::Object> native);
 
 static inline js *js_of(v8::Isolate *isolate)
 {

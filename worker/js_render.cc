@@ -16,6 +16,7 @@
 #define BODY_KEEP_BYTES ((size_t)1 << 20)
 #define UNSETTLED "the promise that renderPage returned was still open when it was ended"
 #define LEFT "the client has gone"
+#define LASTED "promises were still open when the render was ended"
 
 enum progress { OPEN, ENDED };
 
@@ -50,6 +51,8 @@ static void begin(js *js, js_open *render, const js_request *request, js_done *d
         js->timers.run_ms = 0;
     render->open = true;
     render->ending = render->kept_request = render->is_settled = false;
+    render->is_answered = render->is_kept = false;
+    render->lasting.clear();
     render->serial = ++js->renders * JS_OPEN_MAX + render->slot;
     render->done = done;
     render->arg = arg;
@@ -117,12 +120,67 @@ static void release(js *js, js_open *render)
     js->free_slots.push_back(render->slot);
 }
 
-/* The one call of done. Outside of entries; error is taken. */
+static void unsettle(js *js, js_open *render)
+{
+    if (render->is_settled)
+        js->settled.erase(std::find(js->settled.begin(), js->settled.end(), render->serial));
+    render->is_settled = false;
+}
+
+/* The answer is out, or goes out now: the room that it took. */
+static void clear_page(js *js)
+{
+    js->page.text.reset();
+    js->page.body.trim(BODY_KEEP_BYTES);
+}
+
+/* The end of a render that has had its answer and went on for ctx.waitUntil(). Takes error. */
+static void finish_lasting(js *js, js_open *render, js_outcome outcome, js_error *error)
+{
+    js_over *over = render->is_kept ? render->over : nullptr;
+
+    js_error_locate(js, error);
+    unsettle(js, render);
+    js_timers_end(js, render);
+    js_wait_end(js, render);
+    render->lasting.clear();
+    if (outcome != JS_OK && render->is_kept)
+        js_lasting_tell(js, render, error);
+    js_error_free(error);
+    render->ending = true;
+    if (over)
+        over(render->arg);
+    if (outcome == JS_OOM)
+        js_recover(js);
+    if (outcome != JS_OK && !render->signal.IsEmpty())
+        abort_signal(js, render, outcome);
+    release(js, render);
+}
+
+/* done, while promises of ctx.waitUntil() are open. Takes error. */
+static void answer_and_go_on(js *js, js_open *render, js_result *result, js_error *error)
+{
+    keep_request(render); /* done may free what was borrowed */
+    unsettle(js, render);
+    render->is_answered = true;
+    result->lasting = render;
+    render->done(render->arg, result);
+    js_error_free(error);
+    clear_page(js);
+    if (!render->is_kept)
+        finish_lasting(js, render, JS_OK, nullptr);
+}
+
+/* The one call of done, or the end of what came after it. Outside of entries; error is taken. */
 static void finish(js *js, js_open *render, js_result *result, js_error *error)
 {
     bool aborts = result->outcome != JS_OK && !render->signal.IsEmpty();
     js_done *done = render->done;
 
+    if (render->is_answered) {
+        finish_lasting(js, render, result->outcome, error);
+        return;
+    }
     if (result->outcome == JS_ERROR && js->allocator->refused)
         result->outcome = JS_OOM;
     js_error_locate(js, error);
@@ -133,8 +191,11 @@ static void finish(js *js, js_open *render, js_result *result, js_error *error)
     result->reads.header = render->read_names.data();
     result->reads.header_count = render->read_names.size();
     render->promise.Reset();
-    if (render->is_settled)
-        js->settled.erase(std::find(js->settled.begin(), js->settled.end(), render->serial));
+    if ((result->outcome == JS_OK || result->outcome == JS_ERROR) && js_lasts(js, render)) {
+        answer_and_go_on(js, render, result, error);
+        return;
+    }
+    unsettle(js, render);
     js_timers_end(js, render);
     js_wait_end(js, render);
     if (aborts) { /* done may free what was borrowed */
@@ -145,8 +206,7 @@ static void finish(js *js, js_open *render, js_result *result, js_error *error)
     }
     done(render->arg, result);
     js_error_free(error);
-    js->page.text.reset();
-    js->page.body.trim(BODY_KEEP_BYTES);
+    clear_page(js);
     if (result->outcome == JS_OOM)
         js_recover(js);
     if (aborts)
@@ -275,7 +335,7 @@ static progress conclude(js *js, Entry &entry, js_open *render, v8::Local<v8::Va
     return ENDED;
 }
 
-static void note_settled(js *js, js_open *render)
+void js_render_note(js *js, js_open *render)
 {
     if (!render->is_settled) {
         render->is_settled = true;
@@ -290,7 +350,7 @@ static void on_settled(const v8::FunctionCallbackInfo<v8::Value> &info)
     js_open *render = js_current(js);
 
     if (render && render->serial && !render->promise.IsEmpty())
-        note_settled(js, render);
+        js_render_note(js, render);
 }
 
 /* Another render's step, or a task, may settle its promise: V8 then tells us. */
@@ -316,9 +376,11 @@ void js_render_scan(js *js)
         return;
     v8::HandleScope handle_scope(js->isolate);
     for (auto &render : js->slots)
-        if (render->open && !render->promise.IsEmpty() &&
-            render->promise.Get(js->isolate)->State() != v8::Promise::kPending)
-            note_settled(js, render.get());
+        if (render->open && (render->is_answered ? !js_lasts(js, render.get())
+                                                 : !render->promise.IsEmpty() &&
+                                                       render->promise.Get(js->isolate)->State() !=
+                                                           v8::Promise::kPending))
+            js_render_note(js, render.get());
 }
 
 /* Between renders: V8's tasks (GC, finalizers), which would pile up. The page is out already. */
@@ -439,6 +501,16 @@ static bool advance(js *js, Entry &entry, js_open *render, uint64_t now_ms)
     return true;
 }
 
+/* True: it stays open. After an advance. */
+static bool goes_on(js *js, Entry &entry, js_open *render, js_result *result, js_error **ret_error)
+{
+    if (!render->is_answered)
+        return conclude(js, entry, render, render->promise.Get(js->isolate), result, ret_error) ==
+               OPEN;
+    unsettle(js, render);
+    return js_lasts(js, render);
+}
+
 void js_step(struct js *js, struct js_open *render, uint64_t now_ms)
 {
     js_result result = blank_result(js);
@@ -448,8 +520,7 @@ void js_step(struct js *js, struct js_open *render, uint64_t now_ms)
         Entry entry(js, render);
         if (!advance(js, entry, render, now_ms))
             return;
-        if (!js_stopped(js) &&
-            conclude(js, entry, render, render->promise.Get(js->isolate), &result, &error) == OPEN)
+        if (!js_stopped(js) && goes_on(js, entry, render, &result, &error))
             return;
         left = entry.leave();
     }
@@ -508,7 +579,10 @@ void js_cancel(struct js *js, struct js_open *open, enum js_outcome outcome)
     assert(!js->ticking); /* its JavaScript may be what runs */
     result.outcome = outcome == JS_GONE ? JS_GONE : JS_TIMEOUT;
     v8::Isolate::Scope isolate_scope(js->isolate); /* handles of timers go */
-    finish(js, open, &result, literal_error(outcome == JS_GONE ? LEFT : UNSETTLED));
+    finish(js, open, &result,
+           literal_error(open->is_answered    ? LASTED
+                         : outcome == JS_GONE ? LEFT
+                                              : UNSETTLED));
     js_reset(js);
 }
 

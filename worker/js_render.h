@@ -16,6 +16,12 @@ js_wait *js_wait_take(js *js, const js_open *owner);
 void js_wait_deliver(js *js, Entry &entry, js_wait *wait); /* frees it */
 void js_wait_end(js *js, js_open *owner);
 
+/* js_lasting.cc: is a promise of ctx.waitUntil() open? Those that are not are dropped. */
+bool js_lasts(js *js, js_open *render);
+void js_lasting_tell(js *js, js_open *render, const js_error *error); /* NULL: without a reason */
+
+void js_render_note(js *js, js_open *render); /* there is something to see: it is due */
+
 /* Note those whose promise has its value: after an entry whose microtasks were dropped. */
 void js_render_scan(js *js);
 

@@ -100,7 +100,11 @@ struct js_open {
     bool open = false;
     bool ending = false; /* done has been called, its abort listeners run */
     bool kept_request = false;
-    bool is_settled = false; /* is in js.settled */
+    bool is_settled = false;  /* is in js.settled */
+    bool is_answered = false; /* done has been called; it goes on for `lasting` */
+    bool is_kept = false;     /* js_keep(): over and arg are of then */
+    js_over *over = nullptr;
+    std::vector<v8::Global<v8::Promise>> lasting; /* js_lasting.cc */
     uint32_t slot = 0;
     uint64_t serial = 0; /* of the open or last render; Request objects carry it */
     js_done *done = nullptr;

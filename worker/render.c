@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <string.h>
 
 #define COLLECT_NS UINT64_C(1000000000) /* for finalizers; a collection itself has no end */
 #define WILL_NS_MAX UINT64_C(200000000)
@@ -266,12 +267,64 @@ void renderer_give_up(struct renderer *renderer, enum js_outcome outcome)
     job->done(job, RENDER_HUNG, &result);
 }
 
+/* In a last will nothing is freed: the process ends. */
+static void free_lasting(struct render_job *job, enum render_end end,
+                         const struct js_result *result)
+{
+    (void)result;
+    if (end != RENDER_HUNG)
+        free(job);
+}
+
+static void on_over(void *arg)
+{
+    struct render_job *job = arg;
+    struct renderer *r = job->renderer;
+    bool lent = lane_take(r->lane);
+
+    unlink_open(r, job);
+    job->done(job, RENDER_DONE, NULL);
+    if (lent)
+        lane_lend_again(r->lane);
+}
+
+/*
+ * What was given to ctx.waitUntil() goes on as a job of our own, for the submitter's is freed in its
+ * done: open as long as that, with its deadline, for concurrency and drain. No memory: it ends with its answer.
+ */
+static void last(struct renderer *r, struct render_job *job, struct js_open *open)
+{
+    size_t url_bytes = job->request.url_bytes;
+    struct render_job *after = calloc(1, sizeof *after + url_bytes);
+
+    if (!after)
+        return;
+    if (url_bytes > 0)
+        memcpy(after + 1, job->request.url, url_bytes);
+    after->request.url = (const char *)(after + 1);
+    after->request.url_bytes = url_bytes;
+    after->key_hash = job->key_hash;
+    after->timeout_ms = job->timeout_ms;
+    after->start_ns = job->start_ns;
+    after->epoch = job->epoch;
+    after->done = free_lasting;
+    after->renderer = r;
+    after->open = open;
+    after->is_open = after->lasts = true;
+    TAILQ_INSERT_AFTER(&r->open, job, after, link);
+    r->open_count++;
+    r->running = after; /* its tasks run after done */
+    js_keep(open, on_over, after);
+}
+
 static void on_done(void *arg, const struct js_result *result)
 {
     struct render_job *job = arg;
     struct renderer *r = job->renderer;
     bool lent = lane_take(r->lane);
 
+    if (result->lasting)
+        last(r, job, result->lasting);
     unlink_open(r, job);
     job->render_ns = mono_ns() - job->start_ns;
     count(r->worker->stats, result, job->render_ns);
@@ -455,6 +508,18 @@ void renderer_turn(struct renderer *renderer)
     job->late = is_late(renderer, job);
     if (job->begin(job))
         start(renderer, job);
+}
+
+uint64_t renderer_oldest_epoch(const struct renderer *renderer, uint64_t epoch)
+{
+    const struct render_job *job;
+
+    TAILQ_FOREACH(job, &renderer->open, link)
+    {
+        if (job->lasts && job->epoch < epoch)
+            epoch = job->epoch;
+    }
+    return epoch;
 }
 
 size_t renderer_waiting(const struct renderer *renderer)

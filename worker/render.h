@@ -49,6 +49,8 @@ struct render_job {
     uint64_t queued_ns;
     uint64_t start_ns;  /* mono; 0: not started */
     uint64_t render_ns; /* set before done: from its start to its end */
+    uint64_t epoch;     /* set by begin: the purge epoch that what it has read is of */
+    bool lasts;         /* not a submitter's: goes on for ctx.waitUntil(), the answer is out */
     bool queued;
     bool
         late; /* set before begin: it has waited so long that it can't end in time: README.md, "Too late" */
@@ -75,6 +77,9 @@ int renderer_requeue(struct renderer *renderer, struct render_job *job);
 /* Nobody wants it any more: taken out of the queue without `done` (true), or, once it has started,
  * ended with JS_GONE before its next JavaScript (false; also once it is done). */
 bool renderer_cancel(struct renderer *renderer, struct render_job *job);
+
+/* The smallest epoch of those that go on for ctx.waitUntil(), or `epoch` if that is smaller. */
+uint64_t renderer_oldest_epoch(const struct renderer *renderer, uint64_t epoch);
 
 /* Take a job that has not started out of the queue; false when it has started (it then ends with
  * `done` all the same). */

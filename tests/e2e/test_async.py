@@ -42,6 +42,8 @@ def test_a_render_may_wait_for_another(ssrd):
         assert server.get("/wake").text == "/wake woken"
         assert one.answer().text == "/one woken"
         assert two.answer().text == "/two woken"
+    for path in ("/one", "/two", "/wake"):
+        server.wait_log("ends " + path)
     said = ids(server)
     assert len({said["begins " + path] for path in ("/one", "/two", "/wake")}) == 3
     for path in ("/one", "/two", "/wake"):
@@ -75,3 +77,60 @@ def test_the_deadline_aborts_after_the_answer(ssrd):
     server = ssrd(LISTENING, {"workers": 1, "render": {"timeout": "50ms"}, "bundle": {"warmup": []}})
     assert server.get("/late").status == 504
     server.wait_log("aborted /late TimeoutError")
+
+
+LASTING = """
+const sleep = (ms) => new Promise((go) => setTimeout(go, ms));
+let wake;
+const woken = new Promise((go) => wake = go);
+globalThis.fetchHandler = (request, env, ctx) => {
+  const url = new URL(request.url).pathname;
+  if (url === '/wake') wake();
+  if (url === '/next') console.log('begins ' + url);
+  if (url === '/one') ctx.waitUntil(Promise.race([woken, sleep(3600000)]).then(() => console.log('after ' + url)));
+  if (url === '/bad') ctx.waitUntil(sleep(1).then(() => { throw new Error('too late') }));
+  if (url === '/slow') ctx.waitUntil(sleep(500).then(() => console.log('after ' + url)));
+  if (url === '/long') ctx.waitUntil(sleep(3600000));
+  return new Response('page ' + url, { headers: { 'x-request': 'yes' } });
+};
+"""
+
+
+def lasting(ssrd, **render):
+    return ssrd(LASTING, {"workers": 1, "render": {"timeout": "1h", **render}, "bundle": {"warmup": ["/"]}})
+
+
+def test_the_answer_goes_out_before_what_wait_until_was_given(ssrd):
+    server = lasting(ssrd)
+    assert server.get("/one").text == "page /one"
+    assert not any("after /one" in line for line in server.lines)
+    server.get("/wake")
+    server.wait_log("after /one")
+    assert ids(server)["after /one"] != "-"
+
+
+def test_what_goes_wrong_after_the_answer_is_told_with_its_request(ssrd):
+    server = lasting(ssrd)
+    assert server.get("/bad").text == "page /bad"
+    assert re.search(r"request=[^- ]\S*", server.wait_log("too late"))
+
+
+def test_wait_until_counts_as_an_open_render(ssrd):
+    server = lasting(ssrd, concurrency=1)
+    assert server.get("/slow").text == "page /slow"
+    assert server.get("/next").text == "page /next"
+    server.wait_log("begins /next")
+    assert [text for text in ids(server) if "/" in text] == ["after /slow", "begins /next"]
+
+
+def test_wait_until_ends_with_the_deadline_of_its_render(ssrd):
+    server = lasting(ssrd, timeout="300ms")
+    assert server.get("/long").text == "page /long"
+    server.wait_log("ctx.waitUntil: promises were still open when the render was ended")
+
+
+def test_a_drain_waits_for_what_wait_until_was_given(ssrd):
+    server = lasting(ssrd)
+    assert server.get("/slow").text == "page /slow"
+    assert server.stop() == 0
+    assert any("after /slow" in line for line in server.lines)

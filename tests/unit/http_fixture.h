@@ -50,6 +50,11 @@ bool renderer_cancel(struct renderer *r, struct render_job *job)
     return false;
 }
 
+uint64_t renderer_oldest_epoch(const struct renderer *renderer, uint64_t epoch)
+{
+    return epoch;
+}
+
 int renderer_submit(struct renderer *r, struct render_job *job)
 {
     if (r->queued == QUEUE_MAX)

@@ -47,6 +47,9 @@ struct bench {
     char speaker[32];         /* whose render wrote the last line; "-": none's */
     struct js_wait *wait[64]; /* asked for, in order */
     size_t asked, forgotten;
+    struct js_open *lasting; /* goes on after its answer */
+    int overs;
+    bool lets_go;  /* done does not keep those that would go on */
     char ask[128]; /* the last: "what data" */
 };
 
@@ -109,6 +112,13 @@ static inline void keep_error(struct bench *b, const struct js_error *error)
     b->column = error ? error->column : 0;
 }
 
+static inline void on_over(void *arg)
+{
+    struct bench *b = arg;
+
+    b->overs++;
+}
+
 static inline void on_done(void *arg, const struct js_result *result)
 {
     struct bench *b = arg;
@@ -134,6 +144,9 @@ static inline void on_done(void *arg, const struct js_result *result)
     if (result->body_bytes)
         memcpy(b->body, result->body, result->body_bytes);
     keep_error(b, result->error);
+    b->lasting = result->lasting;
+    if (b->lasting && !b->lets_go)
+        js_keep(b->lasting, on_over, b);
 }
 
 static enum js_isolation fixture_isolation; /* of the isolates that setup() makes */
@@ -207,6 +220,8 @@ static inline struct js_open *start(struct bench *b, const char *data)
                                  .method_bytes = 3,
                                  .origin = "http://127.0.0.1:8080",
                                  .origin_bytes = 21,
+                                 .id = "id-1",
+                                 .id_bytes = 4,
                                  .headers = request_headers,
                                  .header_count = array_len(request_headers)};
 
@@ -219,7 +234,7 @@ static inline void run_to_the_end(struct bench *b, struct js_open *open)
     for (int i = 0; js_pending(b->js) && i < 1000; i++) {
         uint64_t at = js_next_timer_ms(b->js);
         if (at == UINT64_MAX)
-            js_cancel(b->js, open, JS_TIMEOUT);
+            js_cancel(b->js, open ? open : b->lasting, JS_TIMEOUT);
         else
             js_run_timers(b->js, at);
     }

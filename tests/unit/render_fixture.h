@@ -35,11 +35,14 @@ struct js_open {
     void *arg;
     uint64_t timer_ms;
     unsigned timers_run;
+    bool lasts;    /* done does not end it: the next settle() does */
+    js_over *over; /* set: it was answered, and kept */
 };
 
 struct js {
     enum js_outcome outcome; /* how renders end */
     bool stays_open;         /* js_render() leaves its promise open */
+    bool lasts;              /* ctx.waitUntil(), of those that open from now on */
     bool asks;               /* something outside is waited for */
     uint64_t timer_ms;       /* the next timer of those that open from now on */
     unsigned timers_left;    /* timers after which it settles */
@@ -94,8 +97,22 @@ static inline void settle(struct js_open *open, enum js_outcome outcome)
     struct js_result result = {.outcome = outcome, .status = 200, .body = "page", .body_bytes = 4};
     js_done *done = open->done;
 
-    open->done = NULL;
+    if (open->over) {
+        open->done = NULL;
+        open->over(open->arg);
+        return;
+    }
+    result.lasting = open->lasts ? open : NULL;
     done(open->arg, &result);
+    if (!open->over)
+        open->done = NULL;
+}
+
+void js_keep(struct js_open *open, js_over *over, void *arg)
+{
+    assert_true(open->lasts);
+    open->over = over;
+    open->arg = arg;
 }
 
 static inline void entered(struct js *js);
@@ -116,10 +133,10 @@ struct js_open *js_render(struct js *js, const struct js_request *request, js_do
     entered(js);
     assert_true(strlen(js->order) + request->url_bytes < sizeof js->order);
     (void)strncat(js->order, request->url, request->url_bytes);
-    *open = (struct js_open){done, arg, js->timer_ms, 0};
+    *open = (struct js_open){done, arg, js->timer_ms, 0, js->lasts, NULL};
     if (!js->stays_open)
         settle(open, js->outcome);
-    return open->done ? open : NULL;
+    return open->done && !open->over ? open : NULL;
 }
 
 const struct js_contract *js_contract(const struct js *js)

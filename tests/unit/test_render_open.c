@@ -155,6 +155,75 @@ static void all_that_are_stuck_end_at_once(void **state)
     assert_int_equal(renderer_waiting(f->worker.renderer), 0);
 }
 
+/* The job is freed in its done; what comes after it still counts, and has its place and its deadline. */
+static void what_lasts_keeps_its_place_when_its_job_is_done(void **state)
+{
+    struct fixture *f = *state;
+
+    f->js.lasts = true;
+    f->js.timers_left = 1;
+    f->js.timer_ms = mono_ms() + 3600000;
+    submit_many(f, 4);
+    for (int i = 0; i < 10; i++)
+        renderer_turn(f->worker.renderer);
+    assert_string_equal(f->js.order, "abc");
+    assert_string_equal(f->ended, "abc");
+    assert_int_equal(renderer_waiting(f->worker.renderer), 4);
+    assert_int_equal(value(&f->stats.renders_ok), 3);
+    f->js.open[1].timer_ms = 0;
+    renderer_turn(f->worker.renderer);
+    renderer_turn(f->worker.renderer);
+    assert_string_equal(f->js.order, "abcd");
+    assert_int_equal(renderer_waiting(f->worker.renderer), 3);
+    assert_int_equal(value(&f->stats.renders_ok), 4);
+}
+
+static void what_lasts_ends_at_the_deadline_of_its_render(void **state)
+{
+    struct fixture *f = *state;
+
+    f->js.lasts = true;
+    f->js.timer_ms = mono_ms() + 3600000;
+    f->job[0].timeout_ms = 2;
+    submit_many(f, 1);
+    while (renderer_waiting(f->worker.renderer) > 0)
+        turn(f);
+    assert_string_equal(f->ended, "a");
+    assert_int_equal(f->js.cancels, 1);
+    assert_int_equal(value(&f->stats.renders_timeout), 0); /* the render was well */
+}
+
+static void what_lasts_is_stuck_or_ends_with_the_worker(void **state)
+{
+    struct fixture *f = *state;
+
+    f->js.lasts = true;
+    f->js.timer_ms = NEVER;
+    submit_many(f, 1);
+    renderer_turn(f->worker.renderer);
+    assert_int_equal(f->js.cancels, 1);
+    f->js.timer_ms = mono_ms() + 3600000;
+    assert_int_equal(submit(f, 1), 0);
+    renderer_turn(f->worker.renderer);
+    assert_int_equal(renderer_waiting(f->worker.renderer), 1);
+    renderer_free(f->worker.renderer);
+    f->worker.renderer = NULL;
+    assert_int_equal(f->js.cancels, 2);
+}
+
+static void a_fragment_is_as_old_as_what_lasts(void **state)
+{
+    struct fixture *f = *state;
+
+    f->js.lasts = true;
+    f->js.timer_ms = mono_ms() + 3600000;
+    f->job[0].epoch = 7;
+    submit_many(f, 1);
+    renderer_turn(f->worker.renderer);
+    assert_int_equal(renderer_oldest_epoch(f->worker.renderer, 9), 7);
+    assert_int_equal(renderer_oldest_epoch(f->worker.renderer, 5), 5);
+}
+
 static void who_has_left_is_cancelled_between_turns(void **state)
 {
     struct fixture *f = *state;
@@ -224,6 +293,10 @@ int main(void)
         WITH_THREE(watchdog_and_stamp_are_those_of_the_one_that_runs),
         WITH_THREE(what_waits_outside_is_not_stuck_and_goes_on_when_it_comes),
         WITH_THREE(all_that_are_stuck_end_at_once),
+        WITH_THREE(what_lasts_keeps_its_place_when_its_job_is_done),
+        WITH_THREE(what_lasts_ends_at_the_deadline_of_its_render),
+        WITH_THREE(what_lasts_is_stuck_or_ends_with_the_worker),
+        WITH_THREE(a_fragment_is_as_old_as_what_lasts),
         WITH_THREE(who_has_left_is_cancelled_between_turns),
         WITH_THREE(auto_is_one_and_for_fetch_handlers_more),
         WITH_THREE(freeing_ends_all_that_are_open),

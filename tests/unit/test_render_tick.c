@@ -125,6 +125,10 @@ const struct js_contract *js_contract(const struct js *js)
     return &contract;
 }
 
+void js_keep(struct js_open *open, js_over *over, void *arg)
+{
+}
+
 void *js_arg(const struct js_open *open)
 {
     return NULL;
