@@ -15,32 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 
-int fetch_bytes_add(struct fetch_bytes *bytes, const void *data, size_t count)
-{
-    if (bytes->used + count > bytes->cap) {
-        size_t cap = bytes->cap ? bytes->cap * 2 : 1024;
-        char *grown;
-
-        while (cap < bytes->used + count)
-            cap *= 2;
-        grown = realloc(bytes->data, cap);
-        if (!grown)
-            return -ENOMEM;
-        bytes->data = grown;
-        bytes->cap = cap;
-    }
-    if (count > 0)
-        memcpy(bytes->data + bytes->used, data, count);
-    bytes->used += count;
-    return 0;
-}
-
-void fetch_bytes_free(struct fetch_bytes *bytes)
-{
-    free(bytes->data);
-    *bytes = (struct fetch_bytes){0};
-}
-
 static struct fetch_list *slot_of(struct fetches *all, uint64_t id)
 {
     return &all->slot[id % FETCH_SLOTS];

@@ -5,21 +5,15 @@
 #define SSRD_WORKER_FETCH_STATE_H
 
 #include "shm/base.h"
+#include "worker/fetch_bytes.h"
 #include "worker/js.h"
 
 #include <curl/curl.h>
 #include <sys/queue.h>
 
 #define FETCH_BUFFER_BYTES (256 * KIB) /* of an answer that is read as it comes: then it pauses */
-#define FETCH_HEAD_BYTES_MAX (256 * KIB)
-#define FETCH_SEND_BYTES (64 * KIB) /* of a streamed body, unsent: then its writer waits */
+#define FETCH_SEND_BYTES (64 * KIB)    /* of a streamed body, unsent: then its writer waits */
 #define FETCH_SLOTS 256u
-
-struct fetch_bytes {
-    char *data;
-    size_t used;
-    size_t cap;
-};
 
 struct fetch {
     LIST_ENTRY(fetch) link; /* of its slot */
@@ -60,10 +54,6 @@ struct fetches {
     struct fetch_list slot[FETCH_SLOTS];
     uint64_t count;
 };
-
-/* 0 / -ENOMEM. May move bytes->data. */
-int fetch_bytes_add(struct fetch_bytes *bytes, const void *data, size_t count);
-void fetch_bytes_free(struct fetch_bytes *bytes);
 
 /* What JavaScript wants, as lines: method, URL, "stream" or "whole", then name and value in turn. */
 struct fetch_order {

@@ -6,6 +6,7 @@
  */
 #include "shm/config.h"
 #include "worker/fetch_allow.h"
+#include "worker/fetch_head.h"
 #include "worker/fetch_state.h"
 #include "worker/worker.h"
 
@@ -21,63 +22,6 @@ static const struct config *config_of(const struct fetch *f)
 }
 
 /* ---- the answer ---- */
-
-/* Bytes as the characters U+0000 to U+00FF, which is what JavaScript sees of headers, in UTF-8. */
-static int add_latin1(struct fetch_bytes *out, const char *text, size_t bytes)
-{
-    int error = 0;
-
-    for (size_t i = 0; i < bytes && !error; i++) {
-        unsigned char c = (unsigned char)text[i];
-        char two[2] = {(char)(0xc0 | c >> 6), (char)(0x80 | (c & 0x3f))};
-
-        error = c < 0x80 ? fetch_bytes_add(out, &c, 1) : fetch_bytes_add(out, two, 2);
-    }
-    return error;
-}
-
-static size_t trim(const char **text, size_t bytes)
-{
-    while (bytes > 0 && strchr(" \t\r\n", (*text)[bytes - 1]))
-        bytes--;
-    while (bytes > 0 && strchr(" \t", **text)) {
-        (*text)++;
-        bytes--;
-    }
-    return bytes;
-}
-
-/* "HTTP/1.1 200 OK": a new head, after one of 1xx too. */
-static int add_status(struct fetch *f, const char *line, size_t bytes)
-{
-    const char *end = line + bytes, *at = memchr(line, ' ', bytes);
-
-    f->head.used = 0;
-    at = at ? at : end;
-    bytes = trim(&at, (size_t)(end - at));
-    return add_latin1(&f->head, at, bytes);
-}
-
-/* "name\nvalue", or "\n" and the rest of a folded value. */
-static int add_field(struct fetch *f, const char *line, size_t bytes)
-{
-    const char *colon = memchr(line, ':', bytes), *value;
-    int error;
-
-    if (strchr(" \t", line[0])) {
-        bytes = trim(&line, bytes);
-        error = fetch_bytes_add(&f->head, " ", 1);
-        return error ? error : add_latin1(&f->head, line, bytes);
-    }
-    if (!colon)
-        return 0;
-    value = colon + 1;
-    bytes = trim(&value, (size_t)(line + bytes - value));
-    error = fetch_bytes_add(&f->head, "\n", 1);
-    error = error ? error : add_latin1(&f->head, line, (size_t)(colon - line));
-    error = error ? error : fetch_bytes_add(&f->head, "\n", 1);
-    return error ? error : add_latin1(&f->head, value, bytes);
-}
 
 static void end_head(struct fetch *f)
 {
@@ -96,21 +40,22 @@ static void end_head(struct fetch *f)
 static size_t on_header(char *line, size_t one, size_t bytes, void *arg)
 {
     struct fetch *f = arg;
-    int error = 0;
+    bool is_end = false;
+    int error;
 
     (void)one;
     if (f->head_done) /* a trailer */
         return bytes;
-    if (bytes >= 5 && memcmp(line, "HTTP/", 5) == 0)
-        error = add_status(f, line, bytes);
-    else if (line[0] == '\r' || line[0] == '\n')
-        end_head(f);
-    else
-        error = add_field(f, line, bytes);
-    if (error || f->head.used > FETCH_HEAD_BYTES_MAX) {
-        (void)snprintf(f->failure, sizeof f->failure, "its head is too large");
+    error = fetch_head_line(&f->head, line, bytes, &is_end);
+    if (error) {
+        (void)snprintf(f->failure, sizeof f->failure, "%s",
+                       error == -E2BIG     ? "its head is too large"
+                       : error == -EBADMSG ? "a field of its head is malformed"
+                                           : "no memory for its head");
         return 0;
     }
+    if (is_end)
+        end_head(f);
     return bytes;
 }
 

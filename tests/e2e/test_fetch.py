@@ -7,6 +7,8 @@ import json
 import os
 import re
 import socket
+import ssl
+import subprocess
 import threading
 
 import pytest
@@ -467,3 +469,31 @@ def test_a_thousand_fetches_leave_nothing_behind(ssrd, upstream):
     assert now_rss < rss + (8 << 20)
     assert metric(server, "ssrd_fetches") == 0
     assert up.connections <= 20
+
+
+def test_tls_is_checked(ssrd, upstream, sockets):
+    key, cert = os.path.join(sockets, "key.pem"), os.path.join(sockets, "cert.pem")  # where the workers' user can read
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+    os.chmod(cert, 0o644)
+    up = upstream({"/": lambda h: h.answer(b"safe")})
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    up.server.socket = context.wrap_socket(up.server.socket, server_side=True, do_handshake_on_connect=False)
+    cases = {"get": f"async () => (await fetch('https://localhost:{up.port}/')).text()",
+             "name": f"async () => (await fetch('https://127.0.0.1:{up.port}/')).text()"}
+    server = serve(ssrd, up, cases)
+    assert "certificate" in json.loads(server.get("/get").text)["message"]
+    server = serve(ssrd, up, cases, env={"SSL_CERT_FILE": cert})
+    assert json.loads(server.get("/get").text) == "safe"
+    assert "certificate" in json.loads(server.get("/name").text)["message"]
+
+
+def test_a_malformed_head_fails_the_fetch(ssrd, upstream):
+    def bad(h):
+        h.wfile.write(b"HTTP/1.1 200 OK\r\na b: c\r\ncontent-length: 0\r\n\r\n")
+
+    up = upstream({"/bad": bad})
+    server = serve(ssrd, up, {"bad": "(up) => fetch(up + '/bad')"})
+    assert "malformed" in json.loads(server.get("/bad").text)["message"]
+    assert metric(server, "ssrd_fetches") == 0
