@@ -18,7 +18,7 @@ def machine(tmp_path):
     """set_up(installed, …) -> (CompletedProcess, calls of apt-get that are no simulation)."""
     tools = tmp_path / "bin"
     tools.mkdir()
-    for tool in ("dpkg-query", "apt-get", "apt-cache", "dpkg", "dpkg-deb", "id", "ldd", "systemd-analyze", "node", "npm", "spin", "wrk", "perf"):
+    for tool in ("dpkg-query", "apt-get", "apt-cache", "dpkg", "dpkg-deb", "id", "ldd", "systemd-analyze", "node", "npm", "spin", "wrk", "perf", "chromium"):
         (tools / tool).write_text(f'#!/bin/sh\nexec /usr/bin/python3 -SEB "{fake_apt.__file__}" {tool} "$@"\n')
         (tools / tool).chmod(0o755)
     state = tmp_path / "machine.json"

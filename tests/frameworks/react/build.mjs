@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Three bundles: a string from a script; a stream, by React's general and its edge build, from ES modules.
+// What browsers load, and three bundles: a string from a script; a stream, by React's general and its edge build, from ES modules.
 import { build } from 'esbuild';
+import { writeFileSync } from 'node:fs';
 
 const bundle = (entry, outfile, format, conditions) =>
   build({
@@ -20,3 +21,5 @@ const bundle = (entry, outfile, format, conditions) =>
 await bundle('string', 'string.cjs', 'iife', ['browser']);
 await bundle('stream', 'stream.mjs', 'esm', ['browser']);
 await bundle('stream', 'edge.mjs', 'esm', ['workerd', 'worker']);
+await bundle('client', 'client/client.js', 'esm', ['browser']);
+writeFileSync('dist/client/client.css', 'main { color: #223 }\n');

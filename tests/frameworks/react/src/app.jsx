@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { Suspense, createContext, use, useContext, useId, useMemo, useState } from 'react';
 import { hostile, items, later } from '../../shared/data.js';
+import { Counter } from './counter.jsx';
 
 const Theme = createContext('none');
 
@@ -73,6 +74,7 @@ export function status(path) {
 
 const pages = {
   '/': () => <Form />,
+  '/counter': Counter,
   '/hostile': Hostile,
   '/list': () => (
     <Theme.Provider value="dark">
@@ -105,10 +107,10 @@ export function App({ path, query }) {
       <head>
         <meta charSet="utf-8" />
         <title>{`React ${path}`}</title>
-        <link rel="stylesheet" href="/a.css" precedence="default" />
+        <link rel="stylesheet" href="/assets/client.css" precedence="default" />
       </head>
       <body data-query={query}>
-        <Page />
+        <Page query={query} />
       </body>
     </html>
   );

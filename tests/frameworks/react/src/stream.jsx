@@ -7,7 +7,7 @@ export default {
   async fetch(request) {
     const { pathname, search } = new URL(request.url);
     const stream = await renderToReadableStream(<App path={pathname} query={search} />, {
-      bootstrapModules: ['/client.js'],
+      bootstrapModules: ['/assets/client.js'],
       bootstrapScriptContent: 'window.data = "</script>"',
       onError() {},
     });

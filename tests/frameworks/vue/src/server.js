@@ -1,27 +1,10 @@
 // SPDX-License-Identifier: MIT
-import { createSSRApp } from 'vue';
 import { renderToString, renderToWebStream } from 'vue/server-renderer';
-import { createPinia } from 'pinia';
-import { createMemoryHistory, createRouter } from 'vue-router';
-import App from './App.vue';
-import Home from './pages/Home.vue';
-import Hostile from './pages/Hostile.vue';
-
-const routes = [
-  { path: '/', component: Home },
-  { path: '/hostile', component: Hostile },
-  { path: '/list', component: () => import('./pages/List.vue') },
-  { path: '/items/:id(\\d+)', component: () => import('./pages/Item.vue'), props: true },
-  { path: '/old/:id', redirect: (to) => ({ path: `/items/${to.params.id}`, query: { from: 'old' } }) },
-  { path: '/guarded', component: Home, beforeEnter: () => ({ path: '/', query: { denied: '<1>' } }) },
-  { path: '/:rest(.*)*', component: Home, meta: { status: 404 } },
-];
+import { createMemoryHistory } from 'vue-router';
+import { makeApp } from './app.js';
 
 export async function render(url) {
-  const app = createSSRApp(App);
-  const pinia = createPinia();
-  const router = createRouter({ history: createMemoryHistory(), routes });
-  app.use(pinia).use(router);
+  const { app, pinia, router } = makeApp(createMemoryHistory());
   await router.push(url);
   await router.isReady();
   const { fullPath, meta } = router.currentRoute.value;
@@ -35,6 +18,6 @@ export async function render(url) {
   return {
     status: meta.status ?? 200,
     headers: { 'content-type': 'text/html; charset=utf-8' },
-    body: `<!doctype html><title>Vue</title><div id="app">${html}</div>${context.teleports?.['#side'] ?? ''}<script>state=${state}</script>`,
+    body: `<!doctype html><title>Vue</title><div id="app">${html}</div>${context.teleports?.['#side'] ?? ''}<script>state=${state}</script><script type="module" src="/assets/client.js"></script>`,
   };
 }
