@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * check.c - `ssrd -t` and `ssrctl check`: does the bundle load, do its pages render, how long, how
- * large. Runs in a process of its own, so a bundle that takes it down takes nothing else.
+ * large; and, where it reports, whether a second round gives the same pages, and what renders leave
+ * in globals. Runs in a process of its own, so a bundle that takes it down takes nothing else.
  */
 #include "shm/heritage.h"
 #include "worker/bundle_load.h"
@@ -19,6 +20,7 @@ struct report {
     uint64_t start_ns;
     bool failed;
     bool quiet;
+    json_t *first; /* second round: what the page of the first one has become */
 };
 
 static void add_page(struct report *r, const struct js_result *result, const char *problem)
@@ -34,8 +36,47 @@ static void add_page(struct report *r, const struct js_result *result, const cha
         (void)json_object_set_new(page, "status", json_integer(result->status));
         (void)json_object_set_new(page, "bytes", json_integer((json_int_t)result->body_bytes));
         (void)json_object_set_new(page, "empty", json_boolean(result->body_bytes == 0));
+        if (!r->quiet && result->body) /* until the second round */
+            (void)json_object_set_new(page, "body",
+                                      json_stringn_nocheck(result->body, result->body_bytes));
     }
     (void)json_array_append_new(r->pages, page);
+}
+
+/* Length of what two pages begin with alike. */
+static size_t alike(const char *a, size_t a_bytes, const char *b, size_t b_bytes)
+{
+    size_t i = 0;
+
+    while (i < a_bytes && i < b_bytes && a[i] == b[i])
+        i++;
+    return i;
+}
+
+/* "differs_at": the byte; a render that fails now differs from its first one at byte 0. */
+static void on_rendered_again(void *arg, const struct js_result *result)
+{
+    struct report *r = arg;
+    const json_t *body = json_object_get(r->first, "body");
+    size_t bytes = json_string_length(body);
+    size_t same = 0;
+
+    if (!body || (bundle_asked_outside() && result->outcome != JS_OK))
+        return;
+    if (result->outcome == JS_OK)
+        same = alike(json_string_value(body), bytes, result->body, result->body_bytes);
+    if (result->outcome != JS_OK || same != bytes || same != result->body_bytes)
+        (void)json_object_set_new(r->first, "differs_at", json_integer((json_int_t)same));
+}
+
+/* The names that render.isolation: reset has put back after the render. */
+static void note_leftovers(const struct report *r, const struct js *js)
+{
+    json_t *page = json_array_get(r->pages, json_array_size(r->pages) - 1);
+    const char *left = js_leftovers(js);
+
+    if (page && left[0] != '\0')
+        (void)json_object_set_new(page, "left", json_stringn_nocheck(left, strlen(left) - 1));
 }
 
 static void on_rendered(void *arg, const struct js_result *result)
@@ -87,8 +128,29 @@ static void render_all(struct js *js, const struct heritage *heritage,
         report->start_ns = mono_ns();
         render_once(js, watchdog, report->url, options->data, heritage->config->policy.timeout_ms,
                     on_rendered, report);
+        note_leftovers(report, js);
+    }
+    for (size_t i = 0; i < count && !report->quiet; i++) { /* A, B, A: does B change what A is? */
+        report->first = json_array_get(report->pages, i);
+        render_once(js, watchdog, options->url_count > 0 ? options->url[i] : warmup->item[i],
+                    options->data, heritage->config->policy.timeout_ms, on_rendered_again, report);
+        (void)json_object_del(report->first, "body");
     }
     watchdog_stop(watchdog);
+}
+
+static void print_state(const json_t *page)
+{
+    const char *left = json_string_value(json_object_get(page, "left"));
+    const json_t *differs_at = json_object_get(page, "differs_at");
+
+    if (left)
+        (void)printf("    leaves in globals, put back by render.isolation: reset: %s\n", left);
+    if (differs_at)
+        (void)printf(
+            "    rendered once more after all of them it differs, from byte %lld on: state "
+            "that renders share, a clock, or chance\n",
+            (long long)json_integer_value(differs_at));
 }
 
 static void print_text(const struct report *r, const struct heritage *h, const char *contract,
@@ -115,6 +177,8 @@ static void print_text(const struct report *r, const struct heritage *h, const c
                          json_number_value(json_object_get(page, "ms")),
                          json_is_true(json_object_get(page, "empty")) ? "  the output is empty"
                                                                       : "");
+        if (!r->quiet)
+            print_state(page);
     }
 }
 

@@ -112,6 +112,24 @@ def test_check_as_json(run, tmp_path):
     json.loads(run(harness.SSRCTL, "--json", "check", "good.js", "--url", "/").stdout)
 
 
+def test_check_tells_what_renders_leave_for_the_next(run, tmp_path):
+    (tmp_path / "state.js").write_text(
+        "let user = 'nobody'; globalThis.renderPage = (url) => {"
+        "  if (url === '/b') { user = 'b'; globalThis.title = 'B'; Math.max = null }"
+        "  return url === '/a' ? 'hello ' + user : 'page' }")
+    ask = ("check", "state.js", "--url", "/a", "--url", "/b", "--url", "/c")
+    report = json.loads(run(harness.SSRCTL, "--json", *ask).stdout)
+    a, b, c = report["pages"]
+    assert report["ok"]  # told, not judged
+    assert a["differs_at"] == len("hello ") and "left" not in a
+    assert b["left"] == "title max" and "differs_at" not in b
+    assert "left" not in c and "differs_at" not in c
+    assert not any("body" in page for page in (a, b, c))
+    text = run(harness.SSRCTL, *ask).stdout
+    assert text.count("it differs, from byte 6 on") == 1
+    assert text.count("leaves in globals, put back by render.isolation: reset: title max") == 1
+
+
 def test_log_level_reaches_every_process(ssrd):
     server = ssrd("globalThis.renderPage = (u) => { console.debug('seen ' + u); return u; };")
     server.get("/before")
