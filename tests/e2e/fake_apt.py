@@ -8,7 +8,7 @@ import sys
 LIB = f"usr/lib/{os.uname().machine}-linux-gnu"
 TABLE = ["build-essential", "pkg-config", "meson", "ninja-build", "python3", "python3-pytest", "python3-yaml",
          "libevent-dev", "libmimalloc-dev", "libyaml-dev", "libcmocka-dev", "libjansson-dev", "libxxhash-dev", "libbrotli-dev", "zlib1g-dev", "libzstd-dev",
-         "libssl-dev", "libicu-dev", "libnode-dev", "libllhttp-dev", "systemd", "nodejs", "npm"]
+         "libssl-dev", "libicu-dev", "libcurl4-openssl-dev", "libnode-dev", "libllhttp-dev", "systemd", "nodejs", "npm"]
 
 # What the archive of the tests has: {package: {"version", "depends", "files", "plan"}}; plan: what apt says it
 # would do besides adding it; None: it can't be installed at all.
