@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: MIT
+export const loader = ({ request }) => Response.json({ asked: new URL(request.url).search });
