@@ -2,7 +2,7 @@
 # The few commands people type. The build itself is Meson's: meson.build. All products go to build/.
 
 EXAMPLE := build/examples/react
-EXAMPLES := react hono
+EXAMPLES := react hono vue
 NPM := npm --cache "$(CURDIR)/build/npm-cache" --no-audit --no-fund --no-update-notifier
 MESON_FLAGS ?=
 
@@ -35,6 +35,8 @@ build/examples/react/dist/server.js: $(wildcard examples/react/* examples/react/
 	$(call build_example,react)
 build/examples/hono/dist/server.js: $(wildcard examples/hono/* examples/hono/src/*) | setup
 	$(call build_example,hono)
+build/examples/vue/dist/server.js: $(wildcard examples/vue/* examples/vue/src/* examples/vue/src/*/*) | setup
+	$(call build_example,vue)
 
 # Serves the React example on 127.0.0.1:8080 with defaults.
 run: build $(EXAMPLE)/dist/server.js

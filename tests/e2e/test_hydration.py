@@ -48,3 +48,18 @@ def test_a_mismatch_is_noticed(ssrd, page, name, query):
     page.open(f"http://127.0.0.1:{server.address[1]}/counter{query}")
     page.wait(f"document.documentElement.dataset.hydrated === '{name}'")
     assert any("418" in error or "ydrat" in error for error in page.errors), page.errors
+
+
+@pytest.mark.parametrize("path", ["/", "/products/2"])
+def test_the_vue_example_is_a_complete_site(ssrd, page, path):
+    dist = os.path.join(harness.BUILD, "examples", "vue", "dist")
+    assert os.path.exists(os.path.join(dist, "server.js")), "make test builds the example"
+    server = ssrd(None, {"bundle": {"path": os.path.join(dist, "server.js")},
+                         "static": [{"prefix": "/assets/", "root": os.path.join(dist, "client")}]})
+    page.open(f"http://127.0.0.1:{server.address[1]}{path}")
+    page.evaluate("new Promise((done) => { const look = () => document.querySelector('#app').__vue_app__ ? done()"
+                  " : requestAnimationFrame(look); look(); })")
+    page.click("button")
+    page.wait("document.querySelector('button').textContent === '1 in the basket'")
+    assert page.errors == []
+    assert server.get("/nowhere").status == 404
