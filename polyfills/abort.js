@@ -62,10 +62,14 @@
     }
     native.tag(AbortController, 'AbortController');
     native.newSignal = () => new AbortSignal(MAKE);
-    // C's: request.signal, when the client has gone or the deadline has come.
-    native.abort = (signal, gone) => abort(signal, gone
-        ? new DOMException('The client has gone', 'AbortError')
-        : new DOMException('The time for this render is over', 'TimeoutError'));
+    // C's: request.signal and the reader of a body, when the client has gone or the deadline has come.
+    native.abort = (signal, gone, reader) => {
+        const reason = gone ? new DOMException('The client has gone', 'AbortError')
+            : new DOMException('The time for this render is over', 'TimeoutError');
+        reader?.cancel(reason).catch(() => { }); // of a stream that has failed: it has no use for it
+        if (signal !== undefined)
+            abort(signal, reason);
+    };
     native.define('AbortSignal', AbortSignal);
     native.define('AbortController', AbortController);
 }

@@ -179,6 +179,15 @@
     };
 
     native.body = { empty, extract, isNull, isUsed, isUnusable, move, copy, mixin, bytesOf, take, streamOf, ofNetwork };
+    // For C (page.js): takes the stream of a body that has one.
+    native.takeStream = (state) => {
+        const { body } = state;
+        if (isUnusable(body))
+            throw new TypeError('The body has been read already, or is locked');
+        const stream = streamOf(body); // an answer of fetch() becomes one
+        state.body = { ...empty(), source: '', type: body.type };
+        return stream;
+    };
     // For C (page.js): text or bytes, or a promise of bytes.
     native.consume = (state) => {
         const source = take(state.body);

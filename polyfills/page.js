@@ -4,7 +4,7 @@
 'use strict';
 {
     const NativePromise = Promise;
-    const { responseState, flatHeaders, consume } = native;
+    const { responseState, flatHeaders, consume, takeStream, streamOpen, streamChunk, streamRoom } = native;
     const { extract } = native.body;
     const GlobalHeaders = Headers;
 
@@ -18,9 +18,24 @@
     };
     let wanted = 'renderPage';
 
-    // A page whose body is a stream is read to its end before C sees it.
+    // A body that is a stream goes to C as it comes; C fetches parts of it or waits for the end.
     const isStream = (value) => typeof value === 'object' && value !== null && typeof value.getReader === 'function';
-    const readAll = (stream) => consume({ body: extract(stream) });
+    async function pass(stream, head) {
+        const reader = stream.getReader();
+        const serial = streamOpen(describe(head), reader);
+        for (;;) {
+            const { done, value } = await reader.read();
+            if (done)
+                return head;
+            if (!(value instanceof Uint8Array)) {
+                const error = new TypeError('A chunk of a body must be a Uint8Array');
+                reader.cancel(error).catch(() => { });
+                throw error;
+            }
+            if (streamChunk(serial, value))
+                await streamRoom(serial);
+        }
+    }
     function whole(result) {
         if (typeof result !== 'object' || result === null ||
             native.streams === undefined && !native.hasFetched)
@@ -28,12 +43,8 @@
         const response = responseState(result);
         if (response !== null)
             return response.body.stream === null && response.body.network === null ? result
-                : consume(response).then((bytes) => {
-                    response.body = extract(bytes);
-                    return result;
-                });
-        return isStream(result.body)
-            ? readAll(result.body).then((body) => ({ ...result, body })) : result;
+                : pass(takeStream(response), result);
+        return isStream(result.body) ? pass(extract(result.body).stream, { ...result, body: undefined }) : result;
     }
 
     // Thenables become promises; C looks at nothing else. What a promise gives C hands to whole() when it is there:
@@ -147,7 +158,7 @@
 
     // -> [status, body, private, ttl, swr, sie, [name, value, ...], [tag, ...]]
     // or, with a template, string -> string.
-    native.describe = (result) => {
+    const describe = (result) => {
         if (typeof result === 'string')
             return documentOf(result, '');
         const response = responseState(result);
@@ -159,4 +170,5 @@
                 '; return a string, an object {status, headers, body} or a Response');
         return pageOf(result);
     };
+    native.describe = describe;
 }

@@ -104,11 +104,27 @@ static struct conn *part(struct request *r)
     return c;
 }
 
-void answer_error(struct request *r, uint16_t status, const struct flight *f,
-                  const struct js_error *error)
+void answer_stream_end(struct request *r, bool is_whole)
 {
     struct conn *c = part(r);
 
+    r->streams = NULL;
+    conn_stream_end(c, r->outer, is_whole);
+    if (!is_whole)
+        stats_add(&c->http->worker->stats->streams_cut, 1);
+    conn_answered(c);
+}
+
+void answer_error(struct request *r, uint16_t status, const struct flight *f,
+                  const struct js_error *error)
+{
+    struct conn *c;
+
+    if (r->streams) {
+        answer_stream_end(r, false);
+        return;
+    }
+    c = part(r);
     answer_gather_failure(c, r->outer, status, f, error);
     conn_answered(c);
 }
@@ -116,8 +132,13 @@ void answer_error(struct request *r, uint16_t status, const struct flight *f,
 void answer_page(const struct flight *f, struct request *r, struct hot_page *hot,
                  const struct reply_cache *cache)
 {
-    struct conn *c = part(r);
+    struct conn *c;
 
+    if (r->streams) { /* it has had this page */
+        answer_stream_end(r, true);
+        return;
+    }
+    c = part(r);
     answer_count(c, cache->origin);
     if (r->as_json)
         request_reply_json(c, r->outer, hot, f->id);

@@ -123,8 +123,8 @@ size_t conn_unanswered(const struct conn *c, struct span ret_piece[static 3])
 {
     const struct http_parse *head = c->request ? c->request->outer : NULL;
 
-    if (c->unsent || c->lingering || c->closing || c->dead || (c->carry && c->carry->in_body) ||
-        (head && head->has_body))
+    if (c->streaming || c->unsent || c->lingering || c->closing || c->dead ||
+        (c->carry && c->carry->in_body) || (head && head->has_body))
         return SIZE_MAX;
     ret_piece[0] = head ? (struct span){head->base, head->head_bytes} : (struct span){NULL, 0};
     ret_piece[1] =
@@ -442,6 +442,16 @@ void conn_answered(struct conn *c)
     go_on(c);
 }
 
+bool conn_progress(struct conn *c)
+{
+    bool flows;
+
+    flush(c);
+    flows = !c->unsent && !c->dead;
+    settle(c);
+    return flows;
+}
+
 int conn_adopt(struct http *http, int fd, enum listener_kind kind, const char *data, size_t bytes)
 {
     struct sockaddr_storage peer = {0};
@@ -540,6 +550,8 @@ static void on_writable(struct conn *c)
 
     if (error && error != -EAGAIN)
         c->dead = true;
+    if (error == 0 && c->request)
+        flight_stream_drained(c->request);
     go_on(c); /* restarts the send deadline too: each bit of progress does */
 }
 

@@ -35,7 +35,8 @@ struct conn {
     struct request *request; /* waits for a render; else NULL */
     char *rest;              /* pipelined bytes not looked at yet; else NULL */
     size_t rest_bytes;
-    uint64_t request_ns; /* mono: when the callback that took the request up began */
+    uint64_t stream_bytes; /* of the page that goes out in parts */
+    uint64_t request_ns;   /* mono: when the callback that took the request up began */
     int fd;
     short watching; /* EV_READ, EV_WRITE or 0 */
     uint32_t who;   /* counters of the client's address: limit.h */
@@ -50,6 +51,9 @@ struct conn {
     bool careful; /* the client may still be sending: linger, so that it can read the answer */
     bool lingering;
     bool dead;
+    bool streaming; /* the head of an answer is out, its end is not */
+    uint16_t stream_status;
+    uint8_t stream_origin;      /* enum reply_origin */
     char peer[CONN_PEER_BYTES]; /* "" unless the access log is on */
 };
 static_assert(sizeof(struct conn) <= 1024, "an idle connection is cheap");
@@ -103,6 +107,22 @@ void conn_reply_file(struct conn *conn, const struct http_parse *head,
                      const struct reply_file *file);
 
 void conn_answered(struct conn *conn);
+
+/*
+ * A page that goes out in parts, chunked (RFC 9112 section 7.1). fields: its status line and fields, as
+ * reply_page_head() makes them; Content-Length is left out.
+ */
+void conn_stream_begin(struct conn *conn, const struct http_parse *head, struct span fields,
+                       bool has_date, const struct reply_cache *cache);
+/* Gather one chunk, and write what is gathered. False: the client does not keep up; when it has, its request
+ * hears flight_stream_drained(). The connection may be gone: its request then has none. */
+bool conn_stream_part(struct conn *conn, const char *data, size_t bytes);
+/* Gather the end, or cut it: without the last chunk, and the connection closes. Then conn_answered(). */
+void conn_stream_end(struct conn *conn, const struct http_parse *head, bool is_whole);
+
+/* A part of an answer is gathered: write it, and wait for what comes next. May free. False: not all of it
+ * is out. */
+bool conn_progress(struct conn *conn);
 
 /* Has the client of a waiting request left? One that only half-closed its side counts as present
  * for a second, since "send, shut down, read" is a legal way to ask. */

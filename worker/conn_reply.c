@@ -12,6 +12,7 @@
 #include "worker/http_range.h"
 #include "worker/http_state.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static enum stats_method method_of(const struct http_parse *head)
@@ -208,6 +209,87 @@ static bool add_large_body(struct http *http, const char *body, size_t body_byte
     out_body(http, holder, (const char *)&holder->page, body_bytes);
     hot_release(holder);
     return true;
+}
+
+/* ---- pages that go out in parts ---- */
+
+/* The fields but Content-Length: how long it is, nobody knows yet. */
+static void add_stream_fields(struct reply_text *t, struct span fields)
+{
+    static const char name[] = "Content-Length:";
+    const char *line = memmem(fields.data, fields.bytes, "\r\nContent-Length:", 17);
+    const char *end = fields.data + fields.bytes;
+    const char *next;
+
+    if (line) {
+        line += 2;
+        next = memchr(line + sizeof name - 1, '\n', (size_t)(end - line) - (sizeof name - 1));
+        reply_add(t, fields.data, (size_t)(line - fields.data));
+        if (next)
+            reply_add(t, next + 1, (size_t)(end - next - 1));
+    } else {
+        reply_add(t, fields.data, fields.bytes);
+    }
+    reply_add_literal(t, "Transfer-Encoding: chunked\r\n");
+}
+
+void conn_stream_begin(struct conn *c, const struct http_parse *head, struct span fields,
+                       bool has_date, const struct reply_cache *cache)
+{
+    struct http *http = c->http;
+    struct reply_text text = out_begin(http);
+    unsigned status = 0;
+
+    add_stream_fields(&text, fields);
+    reply_cache_lines(&text, cache);
+    end_head(c, head, &text, has_date);
+    out_end(http, &text);
+    for (int i = 9; i < 12; i++) /* "HTTP/1.1 200 ..." */
+        status = status * 10 + (unsigned)(fields.data[i] - '0');
+    c->streaming = true;
+    c->stream_status = (uint16_t)status;
+    c->stream_origin = (uint8_t)cache->origin;
+    c->stream_bytes = 0;
+}
+
+bool conn_stream_part(struct conn *c, const char *data, size_t bytes)
+{
+    struct http *http = c->http;
+    struct reply_text text = out_begin(http);
+    char size[24];
+
+    if (bytes > 0) {
+        (void)snprintf(size, sizeof size, "%zx\r\n", bytes);
+        reply_add_str(&text, size);
+        out_end(http, &text);
+        if (bytes <= OUT_COPY_BYTES)
+            out_body(http, NULL, data, bytes);
+        else if (!add_large_body(http, data, bytes))
+            c->dead = true;
+        text = out_begin(http);
+        reply_add_literal(&text, "\r\n");
+        out_end(http, &text);
+        c->stream_bytes += bytes;
+    }
+    return conn_progress(c);
+}
+
+void conn_stream_end(struct conn *c, const struct http_parse *head, bool is_whole)
+{
+    struct http *http = c->http;
+    struct reply_text text = out_begin(http);
+
+    if (is_whole) {
+        reply_add_literal(&text, "0\r\n\r\n");
+        out_end(http, &text);
+    } else {
+        c->closing = true;
+    }
+    c->streaming = false;
+    count(c, head, c->stream_status);
+    observe(c, (enum reply_origin)c->stream_origin);
+    note_access(c, head, c->stream_status, c->stream_bytes,
+                origin_text((enum reply_origin)c->stream_origin));
 }
 
 /* "Content-Range: bytes 0-499/1234" (RFC 9110 section 14.4) */

@@ -94,6 +94,7 @@ struct request *request_new(struct conn *conn, const struct http_parse *outer,
 void request_forget(struct request *request)
 {
     request->conn = NULL;
+    flight_stream_left(request);
     if (request->alone && request->alone->begun) /* no cache gets the page: nobody wants it now */
         (void)renderer_cancel(request->alone->all->worker->renderer, &request->alone->job);
 }
@@ -124,6 +125,7 @@ void flight_end(struct flight *f)
     if (f->doomed)
         return;
     hot_release(f->stale);
+    flight_stream_free(f->stream);
     while ((r = TAILQ_FIRST(&f->requests))) {
         TAILQ_REMOVE(&f->requests, r, link);
         request_free(r);
@@ -280,6 +282,7 @@ struct flight *flight_new(struct requests *all, const struct flight_plan *plan, 
         f->key.bytes > 0 ? f->key.hash : key_hash(f->job.request.url, f->job.request.url_bytes);
     f->job.begin = flight_begin;
     f->job.done = flight_done;
+    f->job.part = flight_part;
     f->in_table = plan->kind == FLIGHT_SHARED;
     if (f->in_table)
         LIST_INSERT_HEAD(&all->bucket[f->key.hash % FLIGHT_BUCKETS], f, link);

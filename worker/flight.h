@@ -23,6 +23,7 @@
 
 struct conn;
 struct event;
+struct flight_stream;
 struct hot_page;
 struct http;
 struct worker;
@@ -36,6 +37,7 @@ struct request {
     struct conn *conn;    /* NULL: it has left, or there never was one (a refresh) */
     struct flight *alone; /* that bypasses the caches, for this request only */
     bool as_json;
+    struct flight *streams;   /* sends it its page in parts; else NULL */
     struct http_parse *outer; /* of the request to be answered */
     struct http_parse *head;  /* of the request to be rendered; the same but for POST /render */
 };
@@ -55,9 +57,10 @@ struct flight {
     bool in_table;
     bool refresh; /* a stale page was served; nobody needs to wait for this */
     bool was_stale;
-    struct hot_page *stale; /* held: what it renews, if that can be asked for; else NULL */
-    uint64_t epoch;         /* purge epoch when it began */
-    uint64_t ahead_of_ms;   /* see struct flight_plan */
+    struct hot_page *stale;       /* held: what it renews, if that can be asked for; else NULL */
+    struct flight_stream *stream; /* once a part of its page has come; else NULL */
+    uint64_t epoch;               /* purge epoch when it began */
+    uint64_t ahead_of_ms;         /* see struct flight_plan */
     bool begun;
     bool doomed;     /* its render hangs and may read it for ever: nothing of it is freed */
     bool owns_claim; /* on its key: flight_wait.c */
@@ -210,6 +213,23 @@ size_t flight_add_validators(const struct page *stale, struct js_header header[s
 struct js_result *flight_freshen(const struct flight *flight, const struct js_result *result);
 void flight_freshen_done(struct js_result *result); /* takes NULL */
 
+/* flight_stream.c. May the first request get its page in parts? */
+bool flight_can_stream(const struct flight *flight);
+bool flight_part(struct render_job *job, const struct js_part *part); /* the renderer's callback */
+void flight_stream_drained(struct request *request); /* its connection takes more */
+void flight_stream_left(struct request *request);    /* its connection closes */
+/* The last part. True: *ret_whole is the page, to land as any other; valid as long as the flight. False:
+ * it was for one reader, and the flight is over. */
+bool flight_stream_end(struct flight *flight, const struct js_result *result,
+                       struct js_result *ret_whole);
+void flight_stream_free(struct flight_stream *stream); /* takes NULL */
+
+/* flight_land.c. May the page be kept, and answer others without being asked for again? */
+void flight_judge(struct flight *flight, const struct js_result *result,
+                  struct cache_verdict *ret_verdict, bool *ret_keeps, bool *ret_shareable);
+/* Of what stale-if-error is about? */
+bool flight_is_failure(uint16_t status);
+
 /* The renderer's callbacks: flight_land.c */
 bool flight_begin(struct render_job *job);
 void flight_done(struct render_job *job, enum render_end end, const struct js_result *result);
@@ -221,6 +241,8 @@ void answer_page(const struct flight *flight, struct request *request, struct ho
                  const struct reply_cache *cache);
 void answer_gather_failure(struct conn *conn, const struct http_parse *head, uint16_t status,
                            const struct flight *flight, const struct js_error *error);
+/* Its page has gone out in parts: whole, or cut, which the client sees. */
+void answer_stream_end(struct request *request, bool is_whole);
 void answer_count(const struct conn *conn, enum reply_origin origin);
 struct reply_cache answer_hit(const struct page *page, enum reply_origin origin, uint64_t now_ms);
 int64_t answer_ttl_s(const struct page *page, uint64_t now_ms);

@@ -67,7 +67,7 @@ void flight_fail(struct flight *f, uint16_t status, const struct js_error *error
     flight_tell_failed(f, status);
     while ((r = TAILQ_FIRST(&f->requests))) {
         TAILQ_REMOVE(&f->requests, r, link);
-        if (stale && r->conn) {
+        if (stale && r->conn && !r->streams) {
             struct reply_cache cache = answer_hit(&stale->page, REPLY_STALE, all->http->now_ms);
 
             answer_page(f, r, stale, &cache);
@@ -193,6 +193,7 @@ bool flight_begin(struct render_job *job)
         return false;
     f->begun = true;
     flights_busy(f->all);
+    f->job.request.takes_parts = flight_can_stream(f);
     return true;
 }
 
@@ -367,6 +368,17 @@ static bool shareable(const struct landing *l)
     return l->verdict.store && (l->verdict.fresh || l->verdict.swr_ms > 0);
 }
 
+void flight_judge(struct flight *f, const struct js_result *result,
+                  struct cache_verdict *ret_verdict, bool *ret_keeps, bool *ret_shareable)
+{
+    struct landing l;
+
+    judge(f, result, &l);
+    *ret_verdict = l.verdict;
+    *ret_keeps = l.verdict.store;
+    *ret_shareable = shareable(&l);
+}
+
 /* Those who wait get the page too, or each their own. */
 static void share(struct flight *f, const struct landing *l, const struct page *page)
 {
@@ -392,7 +404,7 @@ static struct hot_page *pack(struct flight *f, struct hot_page *hot)
         enum page_encoding lacking = encoder_lacks(http->encoder, r->outer, &hot->page);
         struct hot_page *more;
 
-        if (lacking == PAGE_IDENTITY || !r->conn || r->as_json)
+        if (lacking == PAGE_IDENTITY || !r->conn || r->as_json || r->streams)
             continue;
         more = encoder_add(http->encoder, http->hot, hot, lacking, COMPRESS_QUICK);
         if (!more)
@@ -446,7 +458,7 @@ static void land(struct flight *f, const struct js_result *result, bool fresh)
 }
 
 /* What stale-if-error is about (RFC 5861 section 4), when the application answers it by itself. */
-static bool is_failure(uint16_t status)
+bool flight_is_failure(uint16_t status)
 {
     return status == 500 || status == 502 || status == 503 || status == 504;
 }
@@ -459,11 +471,17 @@ static bool has_sie(const struct flight *f)
     return stale != NULL;
 }
 
+/* Its head has gone out: there is no way back. */
+static bool is_streaming(const struct flight *f)
+{
+    return TAILQ_FIRST(&f->requests)->streams != NULL;
+}
+
 static void flight_land(struct flight *f, const struct js_result *result)
 {
     struct js_result *fresh;
 
-    if (is_failure(result->status) && has_sie(f)) {
+    if (flight_is_failure(result->status) && has_sie(f) && !is_streaming(f)) {
         flight_fail(f, result->status, NULL);
         return;
     }
@@ -482,6 +500,7 @@ static void flight_land(struct flight *f, const struct js_result *result)
 void flight_done(struct render_job *job, enum render_end end, const struct js_result *result)
 {
     struct flight *f = (struct flight *)job;
+    struct js_result whole;
     struct request *r;
 
     http_wake(f->all->http);
@@ -492,6 +511,9 @@ void flight_done(struct render_job *job, enum render_end end, const struct js_re
             r->conn->closing = true; /* whoever asks next asks another worker */
         flight_tell_nothing(f);      /* its owner renders it */
         flight_fail(f, 503, NULL);
+    } else if (result->outcome == JS_OK && f->stream) {
+        if (flight_stream_end(f, result, &whole))
+            flight_land(f, &whole);
     } else if (result->outcome == JS_OK) {
         flight_land(f, result);
     } else {

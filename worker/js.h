@@ -200,6 +200,7 @@ struct js_request {
     enum js_call call;
     const char *body; /* of the HTTP request */
     size_t body_bytes;
+    bool takes_parts; /* the owner fetches parts (js_next_part()) of a body that is a stream */
 };
 
 #define JS_UNSET INT64_MIN
@@ -221,7 +222,7 @@ struct js_result {
     uint16_t status;                 /* 100 to 599, checked */
     const struct js_header *headers; /* names lower case and values checked: no CR, LF, NUL */
     size_t header_count;
-    const char *body; /* UTF-8 */
+    const char *body; /* UTF-8; of a stream: what was not fetched in parts */
     size_t body_bytes;
     bool is_text;   /* the bundle returned a bare string: text/html */
     bool is_fetch;  /* of a fetch handler: without a word of its own it is not stored */
@@ -295,10 +296,26 @@ void js_run_timers(struct js *js, uint64_t now_ms);
 bool js_is_stuck(const struct js *js);
 
 /*
- * End an open render: JS_TIMEOUT or JS_GONE. Its timers go, what it waits for outside is forgotten,
+ * End an open render: JS_TIMEOUT or JS_GONE. The stream that is its body is cancelled too. Its timers go, what it waits for outside is forgotten,
  * done is called; then the listeners of its request.signal run, which is JavaScript.
  */
 void js_cancel(struct js *js, struct js_open *open, enum js_outcome outcome);
+
+/* Some of a body that is a stream and goes on. Borrowed: valid until the next call of the edge. */
+struct js_part {
+    bool is_first;
+    struct js_result head; /* with the first one: outcome JS_OK, no body; reads up to now */
+    const char *data;
+    size_t bytes; /* 1 or more */
+};
+
+/*
+ * After js_render() or js_step(): an open render that takes parts and has one, or NULL. From then on
+ * it is held: chunks are kept, and soon no more are read, until js_resume(). Between steps only. What
+ * is left when the stream ends comes with done, as the result's body.
+ */
+struct js_open *js_next_part(struct js *js, struct js_part *ret_part);
+void js_resume(struct js_open *open);
 
 enum js_value {
     JS_VALUE_NOTHING, /* undefined */

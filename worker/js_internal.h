@@ -79,6 +79,9 @@ void js_modules_close(js *js);
 /* js_result.cc: the value that the bundle returned -> result; or false and an error, owned. */
 bool js_result_read(js *js, Entry &entry, v8::Local<v8::Value> value, js_result *result,
                     js_error **ret_error);
+bool js_result_read_flat(js *js, v8::Local<v8::Context> context, v8::Local<v8::Array> flat,
+                         js_result *result, js_error **ret_error);
+js_result js_result_blank(const js *js); /* a page without anything */
 
 /* js_text.cc */
 v8::Local<v8::String> js_string(v8::Isolate *isolate, const char *text, size_t bytes);
@@ -141,6 +144,7 @@ void js_timers_load(js *js, Entry &entry, uint64_t now_ms); /* those due while a
 void js_frame_install(js *js, v8::Local<v8::Object> native);
 void js_wait_install(js *js, v8::Local<v8::Object> native);
 void js_lasting_install(js *js, v8::Local<v8::Object> native);
+void js_stream_install(js *js, v8::Local<v8::Object> native); /* js_stream.cc */
 
 static inline js *js_of(v8::Isolate *isolate)
 {

@@ -85,23 +85,28 @@ static void keep_request(js_open *render)
     r->headers = render->request_headers.data();
 }
 
-/* native.abort(signal, gone): the listeners of request.signal. The answer is out already. */
+/* native.abort(signal, gone, reader): the listeners of request.signal, and the stream that was the
+ * body. The answer is out already. */
 static void abort_signal(js *js, js_open *render, js_outcome outcome)
 {
     js_outcome left;
     {
         Entry entry(js, render);
         v8::Local<v8::Value> abort;
-        v8::Local<v8::Value> arguments[] = {render->signal.Get(js->isolate),
-                                            v8::Boolean::New(js->isolate, outcome == JS_GONE)};
+        v8::Local<v8::Value> nothing = v8::Undefined(js->isolate);
+        v8::Local<v8::Value> arguments[] = {
+            nothing, v8::Boolean::New(js->isolate, outcome == JS_GONE), nothing};
+
+        if (!render->signal.IsEmpty())
+            arguments[0] = render->signal.Get(js->isolate);
+        if (!render->reader.IsEmpty())
+            arguments[2] = render->reader.Get(js->isolate);
 
         if (js->native.Get(js->isolate)
                 ->Get(entry.context, js_name(js->isolate, "abort"))
                 .ToLocal(&abort) &&
             abort->IsFunction() &&
-            abort.As<v8::Function>()
-                ->Call(entry.context, v8::Undefined(js->isolate), 2, arguments)
-                .IsEmpty())
+            abort.As<v8::Function>()->Call(entry.context, nothing, 3, arguments).IsEmpty())
             entry.caught.Reset();
         js_microtasks(js);
         left = entry.leave();
@@ -113,6 +118,7 @@ static void abort_signal(js *js, js_open *render, js_outcome outcome)
 /* Nobody finds it any more. */
 static void release(js *js, js_open *render)
 {
+    js_stream_end(js, render);
     render->open = false;
     render->signal.Reset();
     render->kept.reset();
@@ -166,6 +172,7 @@ static void answer_and_go_on(js *js, js_open *render, js_result *result, js_erro
     result->lasting = render;
     render->done(render->arg, result);
     js_error_free(error);
+    js_stream_end(js, render);
     clear_page(js);
     if (!render->is_kept)
         finish_lasting(js, render, JS_OK, nullptr);
@@ -174,7 +181,8 @@ static void answer_and_go_on(js *js, js_open *render, js_result *result, js_erro
 /* The one call of done, or the end of what came after it. Outside of entries; error is taken. */
 static void finish(js *js, js_open *render, js_result *result, js_error *error)
 {
-    bool aborts = result->outcome != JS_OK && !render->signal.IsEmpty();
+    bool aborts =
+        result->outcome != JS_OK && (!render->signal.IsEmpty() || !render->reader.IsEmpty());
     js_done *done = render->done;
 
     if (render->is_answered) {
@@ -185,11 +193,7 @@ static void finish(js *js, js_open *render, js_result *result, js_error *error)
         result->outcome = JS_OOM;
     js_error_locate(js, error);
     result->error = error;
-    result->reads.cookie = render->read_cookie;
-    result->reads.authorization = render->read_authorization;
-    result->reads.all = render->read_all;
-    result->reads.header = render->read_names.data();
-    result->reads.header_count = render->read_names.size();
+    js_result_reads(render, result);
     render->promise.Reset();
     if ((result->outcome == JS_OK || result->outcome == JS_ERROR) && js_lasts(js, render)) {
         answer_and_go_on(js, render, result, error);
@@ -256,10 +260,13 @@ static v8::MaybeLocal<v8::Value> call(js *js, Entry &entry, const js_open *rende
 }
 
 /* The page, or the error that stands for it; then the microtasks that reading it has queued. */
-static js_error *read_page(js *js, Entry &entry, v8::Local<v8::Value> value, js_result *result)
+static js_error *read_page(js *js, Entry &entry, js_open *render, v8::Local<v8::Value> value,
+                           js_result *result)
 {
     js_error *error = nullptr;
 
+    if (!render->flat.IsEmpty())
+        return js_stream_page(js, entry, render, result);
     if (!js_result_read(js, entry, value, result, &error))
         result->outcome = JS_ERROR;
     if (!value->IsString())
@@ -295,7 +302,7 @@ static progress conclude_fulfilled(js *js, Entry &entry, js_open *render,
         return ENDED;
     }
     if (!whole->IsPromise()) {
-        *ret_error = read_page(js, entry, whole, result);
+        *ret_error = read_page(js, entry, render, whole, result);
         return ENDED;
     }
     whole.As<v8::Promise>()->MarkAsHandled();
@@ -313,7 +320,7 @@ static progress conclude(js *js, Entry &entry, js_open *render, v8::Local<v8::Va
 {
     js_frame_enter(js, render); /* the checkpoint has left none */
     if (!value->IsPromise()) {
-        *ret_error = read_page(js, entry, value, result);
+        *ret_error = read_page(js, entry, render, value, result);
         return ENDED;
     }
     v8::Local<v8::Promise> promise = value.As<v8::Promise>();
@@ -441,22 +448,10 @@ static progress start(js *js, Entry &entry, js_open *render, js_result *result,
     return OPEN;
 }
 
-static js_result blank_result(const js *js)
-{
-    js_result result = {};
-
-    result.outcome = JS_OK;
-    result.status = 200;
-    result.body = "";
-    result.is_fetch = js->contract.is_fetch;
-    result.ttl_ms = result.swr_ms = result.sie_ms = JS_UNSET;
-    return result;
-}
-
 struct js_open *js_render(struct js *js, const struct js_request *request, js_done *done, void *arg)
 {
     assert(!js->ticking);
-    js_result result = blank_result(js);
+    js_result result = js_result_blank(js);
     js_open *render = take_slot(js);
     js_error *error = nullptr;
     js_outcome left;
@@ -513,7 +508,7 @@ static bool goes_on(js *js, Entry &entry, js_open *render, js_result *result, js
 
 void js_step(struct js *js, struct js_open *render, uint64_t now_ms)
 {
-    js_result result = blank_result(js);
+    js_result result = js_result_blank(js);
     js_error *error = nullptr;
     js_outcome left;
     {
@@ -574,7 +569,7 @@ void *js_arg(const struct js_open *open)
 
 void js_cancel(struct js *js, struct js_open *open, enum js_outcome outcome)
 {
-    js_result result = blank_result(js);
+    js_result result = js_result_blank(js);
 
     assert(!js->ticking); /* its JavaScript may be what runs */
     result.outcome = outcome == JS_GONE ? JS_GONE : JS_TIMEOUT;

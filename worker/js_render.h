@@ -15,6 +15,15 @@ js_open *js_wait_due(js *js);
 js_wait *js_wait_take(js *js, const js_open *owner);
 void js_wait_deliver(js *js, Entry &entry, js_wait *wait); /* frees it */
 void js_wait_end(js *js, js_open *owner);
+js_wait *js_wait_new(js *js, js_open *owner, v8::Local<v8::Promise::Resolver> resolver); /* ours */
+
+/* js_stream.cc */
+/* Its body was a stream, which has ended: what the page was then, with what was not fetched. */
+js_error *js_stream_page(js *js, Entry &entry, js_open *render, js_result *result);
+void js_stream_end(js *js, js_open *render);
+
+/* What it has read of its request so far. */
+void js_result_reads(const js_open *render, js_result *result);
 
 /* js_lasting.cc: is a promise of ctx.waitUntil() open? Those that are not are dropped. */
 bool js_lasts(js *js, js_open *render);

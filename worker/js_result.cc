@@ -190,8 +190,8 @@ static bool read_body(js *js, v8::Local<v8::Value> value, js_result *result, js_
     return true;
 }
 
-static bool read_flat(js *js, v8::Local<v8::Context> context, v8::Local<v8::Array> flat,
-                      js_result *result, js_error **ret_error)
+bool js_result_read_flat(js *js, v8::Local<v8::Context> context, v8::Local<v8::Array> flat,
+                         js_result *result, js_error **ret_error)
 {
     v8::Local<v8::Value> field[FIELDS];
 
@@ -208,6 +208,18 @@ static bool read_flat(js *js, v8::Local<v8::Context> context, v8::Local<v8::Arra
            read_headers(js, context, field[HEADERS], result, ret_error) &&
            read_tags(js, context, field[TAGS], result, ret_error) &&
            read_body(js, field[BODY], result, ret_error);
+}
+
+js_result js_result_blank(const js *js)
+{
+    js_result result = {};
+
+    result.outcome = JS_OK;
+    result.status = 200;
+    result.body = "";
+    result.is_fetch = js->contract.is_fetch;
+    result.ttl_ms = result.swr_ms = result.sie_ms = JS_UNSET;
+    return result;
 }
 
 bool js_result_read(js *js, Entry &entry, v8::Local<v8::Value> value, js_result *result,
@@ -230,5 +242,5 @@ bool js_result_read(js *js, Entry &entry, v8::Local<v8::Value> value, js_result 
     if (!flat->IsArray())
         return refuse(ret_error,
                       "page.js returned no array"); /* tampered with: not ours to assert */
-    return read_flat(js, entry.context, flat.As<v8::Array>(), result, ret_error);
+    return js_result_read_flat(js, entry.context, flat.As<v8::Array>(), result, ret_error);
 }

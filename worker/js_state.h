@@ -85,6 +85,7 @@ struct js_wait {
     v8::Global<v8::Promise::Resolver> resolver;
     v8::Global<v8::Value> frame;
     void *work = nullptr;
+    bool is_own = false;  /* the edge's: nobody outside knows of it */
     bool settled = false; /* this and what follows: under js.inbox */
     bool forgotten = false;
     js_value kind = JS_VALUE_NOTHING;
@@ -114,6 +115,13 @@ struct js_open {
     Arena kept;
     v8::Global<v8::Promise> promise;
     v8::Global<v8::Object> signal; /* request.signal, if somebody asked for it */
+    v8::Global<v8::Array> flat;    /* js_stream.cc: the page whose body is a stream, without it */
+    v8::Global<v8::Object> reader; /* that reads it */
+    std::string chunks;            /* of it, not fetched yet */
+    js_wait *room = nullptr;       /* what the reader waits for */
+    bool has_part = false;         /* is in js.parts */
+    bool parted = false;           /* a part was fetched */
+    bool held = false;             /* no more parts until js_resume() */
     LIST_HEAD(, Timer) timers;
     TAILQ_HEAD(, js_wait) waits;
     bool read_cookie, read_authorization, read_all;
@@ -190,6 +198,8 @@ struct js {
     v8::Global<v8::Function> watch; /* reaction that notes them there */
     std::mutex inbox;               /* js_settle() comes from whoever turns the loop (lane.h) */
     TAILQ_HEAD(, js_wait) ready;    /* under it: settled from outside, not delivered yet */
+    std::deque<uint64_t> parts;     /* serials of open renders with chunks to fetch */
+    std::string part_text;          /* of the part that was fetched last */
     size_t wait_count = 0;          /* of all renders, settled ones too */
 
     v8::Global<v8::Function> restore; /* polyfills/isolation.js; set when a bundle has loaded */

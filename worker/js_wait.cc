@@ -43,6 +43,26 @@ static bool hand_over(js *js, js_wait *wait, const std::string &what, v8::Local<
                                    bytes.count);
 }
 
+static js_wait *begin_wait(js *js, js_open *owner, v8::Local<v8::Promise::Resolver> resolver)
+{
+    js_wait *wait = new js_wait;
+
+    wait->owner = owner;
+    wait->resolver.Reset(js->isolate, resolver);
+    wait->frame.Reset(js->isolate, js_v8_frame(js->isolate, 0));
+    TAILQ_INSERT_TAIL(&owner->waits, wait, link);
+    js->wait_count++;
+    return wait;
+}
+
+js_wait *js_wait_new(js *js, js_open *owner, v8::Local<v8::Promise::Resolver> resolver)
+{
+    js_wait *wait = begin_wait(js, owner, resolver);
+
+    wait->is_own = true;
+    return wait;
+}
+
 /* (what, string or bytes or undefined) -> promise */
 static void ask(Info &info)
 {
@@ -61,12 +81,7 @@ static void ask(Info &info)
         return;
     }
     std::string what = js_std_string(isolate, info[0]);
-    js_wait *wait = new js_wait;
-    wait->owner = render;
-    wait->resolver.Reset(isolate, resolver);
-    wait->frame.Reset(isolate, js_v8_frame(isolate, 0));
-    TAILQ_INSERT_TAIL(&render->waits, wait, link);
-    js->wait_count++;
+    js_wait *wait = begin_wait(js, render, resolver);
     if (!hand_over(js, wait, what, info[1])) {
         TAILQ_REMOVE(&render->waits, wait, link);
         free_wait(js, wait);
@@ -196,7 +211,7 @@ void js_wait_end(js *js, js_open *owner)
 
     while ((wait = TAILQ_FIRST(&owner->waits))) {
         TAILQ_REMOVE(&owner->waits, wait, link);
-        if (!close_wait(js, wait) && js->options.outside.forget)
+        if (!close_wait(js, wait) && !wait->is_own && js->options.outside.forget)
             js->options.outside.forget(js->options.arg, wait);
         free_wait(js, wait);
     }

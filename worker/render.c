@@ -42,6 +42,7 @@ struct renderer {
     size_t open_count;
     size_t open_max;
     size_t gone_count;          /* of the open: to be ended */
+    size_t resumed_count;       /* of the open: that are to go on giving parts */
     struct render_job *running; /* of the open: whose JavaScript runs */
     bool due;                   /* something of the open may be */
     bool went_on;               /* the last turn was theirs; the next is for one that waits */
@@ -137,6 +138,7 @@ static void unlink_open(struct renderer *r, struct render_job *job)
     TAILQ_REMOVE(&r->open, job, link);
     r->open_count--;
     r->gone_count -= job->is_gone;
+    r->resumed_count -= job->is_resumed;
     job->is_open = false;
     if (r->running == job)
         r->running = NULL;
@@ -200,6 +202,16 @@ bool renderer_cancel(struct renderer *renderer, struct render_job *job)
         renderer->due = true;
     }
     return false;
+}
+
+void renderer_resume(struct renderer *renderer, struct render_job *job)
+{
+    if (!job->is_open || !job->is_paused || job->is_resumed)
+        return;
+    job->is_resumed =
+        true; /* JavaScript may be running, even on another thread: the next turn does it */
+    renderer->resumed_count++;
+    renderer->due = true;
 }
 
 /* The last will is made so much before the master kills, that there is time for it. */
@@ -365,7 +377,7 @@ static void rest(struct renderer *r)
     next_ms = js_next_timer_ms(r->worker->js);
     if (next_ms < at_ns / UINT64_C(1000000))
         at_ns = next_ms * UINT64_C(1000000);
-    r->due = at_ns <= now_ns || r->gone_count > 0;
+    r->due = at_ns <= now_ns || r->gone_count > 0 || r->resumed_count > 0;
     at_ns = at_ns > now_ns ? at_ns - now_ns : 0;
     tv.tv_sec = (time_t)(at_ns / 1000000000u);
     tv.tv_usec = (suseconds_t)((at_ns % 1000000000u + 999) / 1000);
@@ -386,6 +398,37 @@ static void insert_open(struct renderer *r, struct render_job *job)
     r->open_count++;
 }
 
+/* What streams have brought goes to their owners. */
+static void pass_on(struct renderer *r)
+{
+    struct js_part part;
+    struct js_open *open;
+
+    while ((open = js_next_part(r->worker->js, &part))) {
+        struct render_job *job = js_arg(open);
+
+        job->is_paused = !job->part(job, &part);
+        if (!job->is_paused)
+            js_resume(open);
+    }
+}
+
+static void resume(struct renderer *r)
+{
+    struct render_job *job;
+
+    TAILQ_FOREACH(job, &r->open, link)
+    {
+        if (r->resumed_count == 0)
+            return;
+        if (!job->is_resumed)
+            continue;
+        job->is_resumed = job->is_paused = false;
+        r->resumed_count--;
+        js_resume(job->open);
+    }
+}
+
 static void start(struct renderer *r, struct render_job *job)
 {
     struct js_open *open;
@@ -394,7 +437,7 @@ static void start(struct renderer *r, struct render_job *job)
     job->renderer = r;
     job->open = NULL;
     job->is_open = true;
-    job->is_gone = false;
+    job->is_gone = job->is_paused = job->is_resumed = false;
     insert_open(r, job);
     r->running = job;
     enter(r, job, job->start_ns, job->timeout_ms, job->start_ns);
@@ -403,6 +446,7 @@ static void start(struct renderer *r, struct render_job *job)
     r->running = NULL;
     if (open) /* else job may have been freed */
         job->open = open;
+    pass_on(r);
     rest(r);
 }
 
@@ -425,6 +469,8 @@ static void go_on(struct renderer *r)
     struct js_open *open;
 
     end_those_who_left(r);
+    resume(r);
+    pass_on(r);
     while ((job = TAILQ_FIRST(&r->open)) && deadline_ns(job) <= now_ns)
         cancel(r, job, JS_TIMEOUT);
     while (now_ns < until_ns && (open = js_due(js, now_ns / UINT64_C(1000000)))) {
@@ -434,6 +480,7 @@ static void go_on(struct renderer *r)
         js_step(js, open, now_ns / UINT64_C(1000000));
         leave(r);
         r->running = NULL;
+        pass_on(r);
         now_ns = mono_ns();
     }
     rest(r);

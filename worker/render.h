@@ -37,6 +37,9 @@ struct render_job {
     /* Right before it starts. False: no longer wanted (the client has gone, or the page has come
      * from elsewhere); the job is then forgotten without `done`, and may have been freed. */
     bool (*begin)(struct render_job *job);
+    /* A part of a page whose body is a stream; only with request.takes_parts. False: no more of them
+     * until renderer_resume(). It may cancel the job, never free it. */
+    bool (*part)(struct render_job *job, const struct js_part *part);
     void (*done)(struct render_job *job, enum render_end end, const struct js_result *result);
     void *arg;
 
@@ -46,6 +49,8 @@ struct render_job {
     struct js_open *open; /* NULL while its first JavaScript runs */
     bool is_open;         /* started, not done */
     bool is_gone;
+    bool is_paused;  /* part() said no */
+    bool is_resumed; /* renderer_resume(): the next turn does it */
     uint64_t queued_ns;
     uint64_t start_ns;  /* mono; 0: not started */
     uint64_t render_ns; /* set before done: from its start to its end */
@@ -73,6 +78,9 @@ int renderer_submit(struct renderer *renderer, struct render_job *job);
 /* Queue a job that has waited elsewhere since its `begin` said no: before all others, for its turn has
  * been, and whatever the bound. 0 / -EBUSY: the worker leaves. */
 int renderer_requeue(struct renderer *renderer, struct render_job *job);
+
+/* Parts are wanted again. Any callback of the loop; does nothing where none were refused. */
+void renderer_resume(struct renderer *renderer, struct render_job *job);
 
 /* Nobody wants it any more: taken out of the queue without `done` (true), or, once it has started,
  * ended with JS_GONE before its next JavaScript (false; also once it is done). */

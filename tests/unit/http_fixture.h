@@ -55,6 +55,12 @@ uint64_t renderer_oldest_epoch(const struct renderer *renderer, uint64_t epoch)
     return epoch;
 }
 
+void renderer_resume(struct renderer *r, struct render_job *job)
+{
+    (void)r;
+    (void)job;
+}
+
 int renderer_submit(struct renderer *r, struct render_job *job)
 {
     if (r->queued == QUEUE_MAX)
