@@ -65,6 +65,11 @@ void peer_note_render(struct peer *peer, uint64_t key, const char *url, size_t u
         atomic_store_explicit(&peer->render_url[i], words[i], memory_order_relaxed);
 }
 
+void peer_forget_render(struct peer *peer)
+{
+    atomic_store_explicit(&peer->render_url[0], 0, memory_order_relaxed);
+}
+
 bool peer_rendered(const struct peer *peer, uint64_t *ret_key, char *url)
 {
     uint64_t words[PEER_URL_WORDS];
@@ -77,5 +82,5 @@ bool peer_rendered(const struct peer *peer, uint64_t *ret_key, char *url)
         words[i] = atomic_load_explicit(&peer->render_url[i], memory_order_relaxed);
     memcpy(url, words, sizeof words);
     url[sizeof words] = '\0';
-    return true;
+    return url[0] != '\0';
 }

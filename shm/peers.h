@@ -53,7 +53,10 @@ static_assert(sizeof(struct peer) == 4 * CACHE_LINE_BYTES, "in shared memory");
 /* The worker's own row: what it is about to render. */
 void peer_note_render(struct peer *peer, uint64_t key, const char *url, size_t url_bytes);
 
-/* Whether JavaScript ran in it, and of what: into url[PEER_URL_BYTES + 1], NUL-terminated, as
+/* The page is made; what JavaScript still does is not its doing. */
+void peer_forget_render(struct peer *peer);
+
+/* Whether JavaScript ran in it that was making a page, and which: into url[PEER_URL_BYTES + 1], NUL-terminated, as
  * foreign as any bytes from shared memory. For the master, after waitpid(). */
 bool peer_rendered(const struct peer *peer, uint64_t *ret_key, char *url);
 

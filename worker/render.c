@@ -341,6 +341,8 @@ static void on_done(void *arg, const struct js_result *result)
     job->render_ns = mono_ns() - job->start_ns;
     count(r->worker->stats, result, job->render_ns);
     r->typical_ns += job->render_ns / TYPICAL_OF - r->typical_ns / TYPICAL_OF;
+    /* before the answer goes out: who kills the worker when he has it must not blame the page */
+    peer_forget_render(r->worker->peer);
     job->done(job, RENDER_DONE, result);
     if (lent)
         lane_lend_again(r->lane); /* V8's own tasks follow, or what listens to request.signal */

@@ -234,11 +234,25 @@ static inline enum wish *wish_of(const struct render_job *job)
     return job->arg;
 }
 
+static inline bool blames_a_page(void);
+
 static inline void entered(struct js *js)
 {
     assert_true(the_watchdog.armed);
     js->stamp_ns = atomic_load_explicit(&fixture->peer.render_start_ns, memory_order_relaxed);
     assert_true(js->stamp_ns != 0);
+    assert_true(blames_a_page());
+}
+
+/* Whose fault it would be if the worker died now: poison.h. */
+static inline bool blames_a_page(void)
+{
+    uint64_t key;
+    char url[PEER_URL_BYTES + 1];
+    struct peer running = {.render_start_ns = 1};
+
+    memcpy(&running.render_url, &fixture->peer.render_url, sizeof running.render_url);
+    return peer_rendered(&running, &key, url);
 }
 
 static inline bool begin(struct render_job *job)
@@ -253,6 +267,7 @@ static inline void done(struct render_job *job, enum render_end end, const struc
         assert_null(result);
         (void)strcat(fixture->ended, "!");
     } else {
+        assert_false(blames_a_page()); /* the answer goes out now */
         last_outcome = result->outcome;
         last_render_ns = job->render_ns;
     }
