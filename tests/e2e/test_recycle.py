@@ -11,8 +11,9 @@ def test_after_max_requests_a_worker_is_replaced_before_it_leaves(ssrd):
     server = ssrd(harness.COUNTING, {"workers": 2, "render": {"max_requests": 20}, "cache": {"ttl": 0}})
     old = server.workers()
     idle = [server.connect() for _ in range(20)]
-    for client in idle:
-        assert client.get("/idle").status == 200
+    for _ in range(2):  # 40 renders: one of the two workers has had 20, however they fell
+        for client in idle:
+            assert client.get("/idle").status == 200
     server.wait_log("a worker is recycled.*reason=render.max_requests")
     for i in range(100):
         assert server.get(f"/p{i}").status == 200
