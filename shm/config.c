@@ -68,6 +68,8 @@ void config_free(struct config *config)
     str_list_done(&config->render.buffer_for);
     free(config->cache.file);
     str_list_done(&config->compression.encodings);
+    str_list_done(&config->fetch.allow);
+    str_list_done(&config->http.trusted);
     for (size_t i = 0; i < config->statics.count; i++) {
         free(config->statics.item[i].prefix);
         free(config->statics.item[i].root);

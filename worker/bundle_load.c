@@ -171,15 +171,17 @@ static enum js_format format_of(const struct heritage *h)
     return h->package_is_module ? JS_FORMAT_MODULE : JS_FORMAT_AUTO;
 }
 
-/* The same rows for the C edge, which knows no heritage. Kept for the life of the process, as the
- * isolate is. */
+/* The same rows for the C edge, which knows no heritage. They live as long as the isolate that has
+ * them: to the end of the process, or of a load that fails. */
+static struct js_file *files;
+
 static struct js_file *list_files(const struct heritage *h)
 {
-    struct js_file *file = calloc(h->file_count + 1, sizeof *file);
-
-    for (size_t i = 0; file && i < h->file_count; i++)
-        file[i] = (struct js_file){h->file[i].name, h->file[i].text, h->file[i].bytes};
-    return file;
+    free(files);
+    files = calloc(h->file_count + 1, sizeof *files);
+    for (size_t i = 0; files && i < h->file_count; i++)
+        files[i] = (struct js_file){h->file[i].name, h->file[i].text, h->file[i].bytes};
+    return files;
 }
 
 static unsigned gateways_of(const struct config *config)
@@ -301,6 +303,8 @@ static struct js *load_with(const struct heritage *heritage, bool browser, struc
         js_error_free(js_error);
         speaking = NULL;
         js_free(js);
+        free(files);
+        files = NULL;
         return again ? load_with(heritage, true, problem) : NULL;
     }
     return js;

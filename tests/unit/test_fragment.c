@@ -62,12 +62,14 @@ static void fragment_never_answers_a_request_and_no_page_is_a_fragment(void **st
     const struct js_fragments *js = open_fragments(f);
     int fd = client(f);
 
+    static const char bad[] = "GET /p HTTP/1.1\r\nHost: \1a\r\n\r\n";
+
     assert_true(set(js, "a/p", "fragment", 1000000, NULL));
     ask(f, fd, "/p", "");
     render_all(f);
     assert_hears(fd, "200", "render 1 /p");
     assert_string_equal(get(js, "a/p"), "fragment");
-    assert_int_equal(send(fd, "GET /p HTTP/1.1\r\nHost: \1a\r\n\r\n", 32, 0), 32);
+    assert_int_equal(send(fd, bad, sizeof bad - 1, 0), sizeof bad - 1);
     turn(f);
     assert_hears(fd, "400", "malformed");
     (void)close(fd);

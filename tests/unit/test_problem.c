@@ -91,7 +91,6 @@ const struct js_contract *js_contract(const struct js *js)
 
 int js_load_bundle(struct js *js, const struct js_bundle *bundle, struct js_error **ret_error)
 {
-    free((void *)bundle->file); /* a real one keeps them */
     says.is_loading_armed = is_armed;
     if (says.load_error)
         *ret_error = take(says.error);
