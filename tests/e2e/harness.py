@@ -5,8 +5,10 @@ the notify socket, a line of the log, an answer, or the end of a process.
 Programs come from SSRD_BUILD (default: build/ of the tree).
 """
 
+import fcntl
 import json
 import os
+import random
 import re
 import select
 import shutil
@@ -38,11 +40,33 @@ def until(probe, what):
     raise AssertionError(f"waited in vain: {what}")
 
 
+def _ports():
+    """Those that the kernel gives to nobody: of an ephemeral one a client of another test may make its own end,
+    between the moment it was found free and the one in which the server listens."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+        low, high = map(int, f.read().split())
+    return range(10000, low) if low >= 11000 else range(high + 1, 65536)
+
+
 def free_port():
-    with socket.socket() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """The next of a sequence that all tests of this build take from, side by side: nobody else has it, or soon gets it."""
+    ports = _ports()
+    with open(os.path.join(BUILD, "next-port"), "a+", encoding="ascii") as counter:
+        fcntl.flock(counter, fcntl.LOCK_EX)
+        counter.seek(0)
+        place = int(counter.read() or random.randrange(len(ports)))  # another build beside this one has another sequence
+        while True:
+            place = (place + 1) % len(ports)
+            with socket.socket() as s:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    s.bind(("127.0.0.1", ports[place]))
+                    break
+                except OSError:
+                    continue
+        counter.truncate(0)
+        counter.write(str(place))
+    return ports[place]
 
 
 class Answer:
