@@ -2,7 +2,7 @@
 # The few commands people type. The build itself is Meson's: meson.build. All products go to build/.
 
 EXAMPLE := build/examples/react
-EXAMPLES := react hono vue
+EXAMPLES := react hono preact solid svelte sveltekit vue
 NPM := npm --cache "$(CURDIR)/build/npm-cache" --no-audit --no-fund --no-update-notifier
 MESON_FLAGS ?=
 
@@ -25,23 +25,20 @@ configure: setup
 build: configure
 	@ninja -C build
 
-# An example is built beside its sources' copy, so that the tree stays clean.
-define build_example
-	@mkdir -p $(@D)/..
-	@cp -R examples/$(1)/. $(@D)/../
-	@cd $(@D)/.. && $(NPM) ci --ignore-scripts && $(NPM) run --silent build
+# An example is built beside its sources' copy, so that the tree stays clean; sources that are gone leave it.
+define example_rule
+build/examples/$(1)/dist/server.js: $$(shell find examples/$(1) -type f) | setup
+	@mkdir -p build/examples/$(1)
+	@rm -rf build/examples/$(1)/src build/examples/$(1)/dist
+	@cp -R examples/$(1)/. build/examples/$(1)/
+	@cd build/examples/$(1) && $$(NPM) ci --ignore-scripts && $$(NPM) run --silent build
 endef
-build/examples/react/dist/server.js: $(wildcard examples/react/* examples/react/src/*) | setup
-	$(call build_example,react)
-build/examples/hono/dist/server.js: $(wildcard examples/hono/* examples/hono/src/*) | setup
-	$(call build_example,hono)
-build/examples/vue/dist/server.js: $(wildcard examples/vue/* examples/vue/src/* examples/vue/src/*/*) | setup
-	$(call build_example,vue)
+$(foreach example,$(EXAMPLES),$(eval $(call example_rule,$(example))))
 
 # Serves the React example on 127.0.0.1:8080 with defaults.
 run: build $(EXAMPLE)/dist/server.js
 	@echo "Serving examples/react on http://127.0.0.1:8080/ (Ctrl-C stops)"
-	@exec build/ssrd $(EXAMPLE)/dist/server.js
+	@cd $(EXAMPLE) && exec "$(CURDIR)/build/ssrd" -c ssrd.yaml
 
 # Every test; ends with "N passed, N failed".
 test: build $(EXAMPLES:%=build/examples/%/dist/server.js)

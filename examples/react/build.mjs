@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: MIT
-// Builds the application into one classic script. Set OUT to write it elsewhere than dist/.
+// Builds dist/server.js, one classic script that ssrd renders with, and dist/client/client.js, which browsers hydrate
+// with. Set OUT to write the script elsewhere, and nothing for browsers.
 import { build } from 'esbuild';
 
+const both = {
+  bundle: true,
+  target: 'es2022',
+  jsx: 'automatic',
+  minify: true,
+  legalComments: 'none',
+  define: { 'process.env.NODE_ENV': '"production"' },
+};
 await build({
+  ...both,
   entryPoints: ['src/server.jsx'],
   outfile: process.env.OUT || 'dist/server.js',
-  bundle: true,
   format: 'iife',
-  target: 'es2022',
   platform: 'neutral',
   mainFields: ['module', 'main'],
   // React's build for edge runtimes asks the least of the engine that runs it: no MessageChannel,
   // no node:* module; AsyncLocalStorage only if it is there.
   conditions: ['workerd', 'worker', 'production'],
-  jsx: 'automatic',
-  minify: true,
-  legalComments: 'none',
-  define: { 'process.env.NODE_ENV': '"production"' },
 });
+if (!process.env.OUT) await build({ ...both, entryPoints: ['src/client.jsx'], outfile: 'dist/client/client.js', format: 'esm' });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The document around every page.
+// The document around every page, on the server and in the browser, which hydrates all of it.
 
 const style = `
 body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:60rem;padding:0 1rem;color:#223}
@@ -34,7 +34,15 @@ function Greeting({ user }) {
   return user?.name === undefined ? null : <p className="greeting">Hello, {user.name}!</p>;
 }
 
-export function Document({ title, user, path, children }) {
+// What the back end sent goes to the browser with the page. Inside <script> only "<" could end it.
+function State({ data }) {
+  const text = JSON.stringify(data ?? {});
+  if (text === '{}') return null;
+  const script = { __html: `state = ${text.replaceAll('<', '\\u003c')}` };
+  return <script dangerouslySetInnerHTML={script} suppressHydrationWarning />;
+}
+
+export function Document({ title, data, path, children }) {
   return (
     <html lang="en">
       <head>
@@ -46,13 +54,15 @@ export function Document({ title, user, path, children }) {
       <body>
         <header>
           <Navigation path={path} />
-          <Greeting user={user} />
+          <Greeting user={data?.user} />
         </header>
         <main>
           <h1>{title}</h1>
           {children}
         </main>
         <footer>Rendered by React on the server.</footer>
+        <State data={data} />
+        <script type="module" src="/assets/client.js" />
       </body>
     </html>
   );

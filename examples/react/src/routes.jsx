@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Which page a path shows: { status, title, content, cache }.
+import { useState } from 'react';
 import { Price, ProductList, ProductTable, Stock } from './products.jsx';
 
 function Start({ products, note }) {
@@ -31,20 +32,28 @@ function Products({ products, query }) {
   );
 }
 
+function Basket() {
+  const [count, setCount] = useState(0);
+  return <button onClick={() => setCount(count + 1)}>{`${count} in the basket`}</button>;
+}
+
 function Product({ product }) {
   return (
-    <dl>
-      <dt>Group</dt>
-      <dd>{product.group}</dd>
-      <dt>Price</dt>
-      <dd>
-        <Price cents={product.cents} />
-      </dd>
-      <dt>Stock</dt>
-      <dd>
-        <Stock count={product.stock} />
-      </dd>
-    </dl>
+    <>
+      <dl>
+        <dt>Group</dt>
+        <dd>{product.group}</dd>
+        <dt>Price</dt>
+        <dd>
+          <Price cents={product.cents} />
+        </dd>
+        <dt>Stock</dt>
+        <dd>
+          <Stock count={product.stock} />
+        </dd>
+      </dl>
+      <Basket />
+    </>
   );
 }
 
