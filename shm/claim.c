@@ -34,11 +34,21 @@
  * Whole key: C2 pairs with C9, so C3 sees v's key or a later one; had it seen a later one, C7/C4 pair
  *   and C5 must see the later version.
  * No wake-up is lost: of O2, O3 and W1, W2, all in one order, either O3 sees the bit or W2 the end.
+ *   That holds for the reaper's O3 too, when it finds DONE: R1 pairs with O2, so O2 comes before its O3.
  * A page is not rendered twice in a row: who finds DONE at C2 (acquire, pairs with O2), or a word
  *   put there by one who did (C1 pairs with C10), sees O1 when it looks into the cold cache afterwards.
- * The outcome is kept while somebody waits: a slot is taken only when no bit is set, and a waiter
- *   takes its bit back after having looked. A bit set in a slot that has been taken since is
- *   noticed at W2, or rings a bell for nothing.
+ *
+ *   claimer  T1 load slot: DONE (acquire)          waiter  L1 load slot: DONE (acquire)
+ *            T2 load waits: none (seq_cst)                 L2 clear own bit (release)
+ *            C6 …
+ *
+ * The outcome is kept while somebody waits. Who was told to sleep saw HELD at W2, so W1, W2, O2 have this order for
+ *   all. T1 pairs with O2, so T2 comes after them and sees the bit, unless L2 has taken it back; then L2 and T2
+ *   pair, and L1 came before C6. (Were T2 relaxed it might miss the bit: the slot goes to another key, whose end a second waiter
+ *   of that row may await by the same bit, which the first takes back: asleep for good.) A bit that is set after T2
+ *   is noticed at W2, or rings a bell for nothing.
+ * Nobody but its owner, or the reaper for it, stores to a word that is FILLING or HELD; one that is
+ *   FREE or DONE changes by CAS only (C6): so the reaper leaves a DONE word alone.
  *
  * Crash of an owner: FILLING or HELD stays until claim_reap(), which sets DONE, LOST and does O3 for
  *   it; after O2 and before the end of O3: the slot still names the row, and the reaper rings for it
@@ -48,6 +58,7 @@
 #include "shm/claim.h"
 
 #include "shm/bell.h"
+#include "shm/fault.h"
 #include "shm/region_map.h"
 
 #include <errno.h>
@@ -204,7 +215,7 @@ static int scan(struct claims *claims, uint64_t word, const struct claim_key *ke
 static bool is_awaited(const struct slot *s)
 {
     for (uint32_t i = 0; i < WAIT_WORDS; i++)
-        if (atomic_load_explicit(&s->waits[i], memory_order_relaxed) != 0)
+        if (atomic_load_explicit(&s->waits[i], memory_order_seq_cst) != 0) /* T2, pairs W1, L2 */
             return true;
     return false;
 }
@@ -212,7 +223,7 @@ static bool is_awaited(const struct slot *s)
 static bool take_slot(struct slot *s, uint32_t row, const struct claim_key *key,
                       uint32_t *ret_version)
 {
-    uint64_t word = atomic_load_explicit(&s->word, memory_order_relaxed);
+    uint64_t word = atomic_load_explicit(&s->word, memory_order_acquire); /* T1, pairs O2 */
     uint32_t version = version_of(word) + 1;
 
     if (state_of(word) == FILLING || state_of(word) == HELD || is_awaited(s))
@@ -222,13 +233,16 @@ static bool take_slot(struct slot *s, uint32_t row, const struct claim_key *key,
                                                  make_word(version, row, CLAIM_OPEN, FILLING),
                                                  memory_order_acquire, memory_order_relaxed))
         return false;
+    FAULT(claim_filling);
     atomic_thread_fence(memory_order_release); /* C7, pairs C4 */
     atomic_store_explicit(&s->hash, key->hash, memory_order_relaxed);
+    FAULT(claim_key_half);
     atomic_store_explicit(&s->check, key->check, memory_order_relaxed);
     atomic_store_explicit(&s->edition, key->edition, memory_order_relaxed);
     atomic_store_explicit(&s->epoch, key->epoch, memory_order_relaxed);
     atomic_store_explicit(&s->word, make_word(version, row, CLAIM_OPEN, HELD),
                           memory_order_release); /* C9, pairs C2 */
+    FAULT(claim_held);
     *ret_version = version;
     return true;
 }
@@ -257,25 +271,37 @@ static uint64_t with_ref(uint64_t word, uint32_t place, uint32_t slot)
     return version << REFS * REF_BITS | refs | (uint64_t)(slot + 1) << place * REF_BITS;
 }
 
-/* O2 and O3. */
-static void finish(const struct region *region, const struct bells *bells, uint32_t slot,
-                   uint64_t done)
+/* O3. */
+static void wake(const struct region *region, const struct bells *bells, uint32_t slot)
 {
-    struct slot *s = &claims_of(region)->slot[slot];
+    const struct slot *s = &claims_of(region)->slot[slot];
 
-    atomic_store_explicit(&s->word, done, memory_order_seq_cst); /* O2, pairs C2, W2 */
     for (uint32_t i = 0; i < WAIT_WORDS; i++) {
         uint64_t waits = atomic_load_explicit(&s->waits[i], memory_order_seq_cst); /* O3, W1 */
 
-        for (; waits != 0; waits &= waits - 1)
+        for (; waits != 0; waits &= waits - 1) {
             bell_ring(region, bells, i * 64 + (uint32_t)__builtin_ctzll(waits));
+            FAULT(claim_rung_one);
+        }
     }
+}
+
+/* O2 and O3: the caller's own claim, or the master's for the dead. */
+static void finish(const struct region *region, const struct bells *bells, uint32_t slot,
+                   uint64_t done)
+{
+    FAULT(claim_ending);
+    atomic_store_explicit(&claims_of(region)->slot[slot].word, done,
+                          memory_order_seq_cst); /* O2, pairs C2, T1, W2 */
+    FAULT(claim_over);
+    wake(region, bells, slot);
 }
 
 /* Its bucket does not name it, but somebody may see it through an old number, and wait. */
 static void give_back(const struct region *region, const struct bells *bells, uint32_t row,
                       struct claim claim)
 {
+    FAULT(claim_giving_back);
     finish(region, bells, claim.slot, make_word(claim.version, row, CLAIM_LOST, DONE));
 }
 
@@ -301,6 +327,7 @@ int claim_take(const struct region *region, const struct bells *bells, uint32_t 
         /* C10, pairs C1 */
         if (atomic_compare_exchange_strong_explicit(bucket, &word, with_ref(word, place, own.slot),
                                                     memory_order_acq_rel, memory_order_relaxed)) {
+            FAULT(claim_named);
             *ret_claim = own;
             return 0;
         }
@@ -331,8 +358,10 @@ bool claim_wait(struct claims *claims, uint32_t row, struct claim claim)
     struct slot *s = &claims->slot[claim.slot % SLOTS];
     uint64_t word;
 
+    FAULT(claim_waiting);
     (void)atomic_fetch_or_explicit(&s->waits[row / 64], UINT64_C(1) << row % 64,
-                                   memory_order_seq_cst);        /* W1, pairs O3 */
+                                   memory_order_seq_cst); /* W1, pairs O3, T2 */
+    FAULT(claim_bit_set);
     word = atomic_load_explicit(&s->word, memory_order_seq_cst); /* W2, pairs O2 */
     return version_of(word) == claim.version && state_of(word) == HELD;
 }
@@ -340,7 +369,7 @@ bool claim_wait(struct claims *claims, uint32_t row, struct claim claim)
 enum claim_outcome claim_look(const struct claims *claims, struct claim claim)
 {
     uint64_t word = atomic_load_explicit(&claims->slot[claim.slot % SLOTS].word,
-                                         memory_order_acquire); /* pairs O2 */
+                                         memory_order_acquire); /* L1, pairs O2 */
 
     if (version_of(word) != claim.version)
         return CLAIM_LOST;
@@ -349,8 +378,10 @@ enum claim_outcome claim_look(const struct claims *claims, struct claim claim)
 
 void claim_leave(struct claims *claims, uint32_t row, struct claim claim)
 {
+    FAULT(claim_leaving);
     (void)atomic_fetch_and_explicit(&claims->slot[claim.slot % SLOTS].waits[row / 64],
-                                    ~(UINT64_C(1) << row % 64), memory_order_relaxed);
+                                    ~(UINT64_C(1) << row % 64),
+                                    memory_order_release); /* L2, pairs T2 */
 }
 
 /* ---- the master's part ---- */
@@ -362,16 +393,19 @@ unsigned claim_reap(const struct region *region, const struct bells *bells, uint
 
     for (uint32_t i = 0; i < SLOTS; i++) {
         struct slot *s = &claims->slot[i];
-        uint64_t word = atomic_load_explicit(&s->word, memory_order_acquire); /* pairs C6, O2 */
+        uint64_t word = atomic_load_explicit(&s->word, memory_order_acquire); /* R1, pairs C9, O2 */
 
         claim_leave(claims, row, (struct claim){i, 0});
         if (state_of(word) == FREE || row_of(word) != row)
             continue;
-        if (state_of(word) != DONE) {
+        FAULT(claim_reaping);
+        if (state_of(word) == DONE) { /* it may have died before it rang */
+            wake(region, bells, i);
+        } else {
+            finish(region, bells, i, make_word(version_of(word), row, CLAIM_LOST, DONE));
             count++;
-            word = make_word(version_of(word), row, CLAIM_LOST, DONE);
-        } /* else it may have died before it rang */
-        finish(region, bells, i, word);
+        }
+        FAULT(claim_reaped_one);
     }
     return count;
 }

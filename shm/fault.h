@@ -7,6 +7,20 @@
 #ifndef SSRD_SHM_FAULT_H
 #define SSRD_SHM_FAULT_H
 
+/* Who passes a point: what a test must do to get there. */
+enum fault_by {
+    FAULT_BY_WRITER, /* stores, deletes, finds, sweeps */
+    FAULT_BY_PURGER,
+    FAULT_BY_REAPER, /* the master, after a death */
+    FAULT_BY_RIVAL,  /* one of two writers of one new key, who took a slot each */
+    FAULT_BY_CLAIMER,
+    FAULT_BY_CLAIM_REAPER,
+    FAULT_BY_CLAIM_RIVAL, /* one of two who claim one key, and the slower */
+    FAULT_BY_OFFERER,
+    FAULT_BY_TAKER, /* of what was offered */
+    FAULT_BY_OFFER_REAPER,
+};
+
 #ifdef SSRD_FAULT_POINTS
 #include "shm/base.h"
 
@@ -15,14 +29,6 @@ enum fault_point {
 #include "shm/fault_points.def"
 #undef FAULT_POINT
     FAULT_POINTS
-};
-
-/* Who passes a point: what a test must do to get there. */
-enum fault_by {
-    FAULT_BY_WRITER, /* stores, deletes, finds, sweeps */
-    FAULT_BY_PURGER,
-    FAULT_BY_REAPER, /* the master, after a death */
-    FAULT_BY_RIVAL,  /* one of two writers of one new key, who took a slot each */
 };
 
 /* The nth time from now (1: the next) that this process passes the point it sends itself the signal,

@@ -37,6 +37,7 @@
 #include "shm/offer.h"
 
 #include "shm/bell.h"
+#include "shm/fault.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -55,8 +56,10 @@ struct slot {
 };
 
 struct offers {
-    alignas(CACHE_LINE_BYTES) _Atomic uint64_t open[WORDS];      /* owners set, takers clear */
-    alignas(CACHE_LINE_BYTES) _Atomic uint64_t idle[IDLE_WORDS]; /* the idle set, owners clear */
+    /* owners set, takers clear; who withdraws, and the master for the dead, clear too */
+    alignas(CACHE_LINE_BYTES) _Atomic uint64_t open[WORDS];
+    /* the idle set, owners clear; who finds work by itself, and the master for the dead, clear too */
+    alignas(CACHE_LINE_BYTES) _Atomic uint64_t idle[IDLE_WORDS];
     alignas(CACHE_LINE_BYTES) _Atomic uint32_t
         waiting[OFFER_WORKERS_MAX][OFFER_ROUTES_MAX]; /* each its own */
     alignas(CACHE_LINE_BYTES) struct slot slot[OFFERS_MAX];
@@ -146,6 +149,7 @@ int offer_begin(struct offers *offers, uint32_t owner, struct offer *ret_offer, 
                 &s->word, &word, make_word(version, 0, owner, FILLING), memory_order_acquire,
                 memory_order_relaxed)) /* P0, pairs D3 */
             continue;
+        FAULT(offer_filling);
         *ret_offer = (struct offer){i, version};
         *ret_request = offers->request[i];
         return 0;
@@ -163,6 +167,7 @@ static void wake_one(struct offers *offers, const struct bells *bells)
             uint64_t bit = idle & -idle;
 
             if (atomic_fetch_and_explicit(&offers->idle[i], ~bit, memory_order_seq_cst) & bit) {
+                FAULT(offer_bell_due);
                 bell_ring_number(bells, i * 64 + (uint32_t)__builtin_ctzll(bit));
                 return;
             }
@@ -183,8 +188,10 @@ void offer_publish(struct offers *offers, const struct bells *bells, struct offe
     atomic_store_explicit(&s->queued_ns, queued_ns, memory_order_relaxed);
     atomic_store_explicit(&s->request_bytes, (uint32_t)bytes, memory_order_relaxed);
     (void)move(s, word, 0, OPEN); /* P2 */
+    FAULT(offer_open);
     (void)atomic_fetch_or_explicit(&offers->open[offer.slot / 64], UINT64_C(1) << offer.slot % 64,
                                    memory_order_seq_cst); /* P3, pairs I2 */
+    FAULT(offer_bit_set);
     wake_one(offers, bells);
 }
 
@@ -214,7 +221,9 @@ bool offer_withdraw(struct offers *offers, struct offer offer)
 
     if (version_of(word) != offer.version || state_of(word) != OPEN || !move(s, word, 0, FILLING))
         return false;
+    FAULT(offer_withdrawing);
     close_bit(offers, offer.slot);
+    FAULT(offer_withdrawn);
     (void)move(s, atomic_load_explicit(&s->word, memory_order_relaxed), 0, FREE);
     return true;
 }
@@ -243,11 +252,14 @@ void offer_drop(struct offers *offers, struct offer offer)
                 return;
             break;
         case TAKEN:
-            if (move(s, word, taker_of(word), ORPHAN))
+            if (move(s, word, taker_of(word), ORPHAN)) {
+                FAULT(offer_orphaned);
                 return;
+            }
             break;
         case DONE:
         case LOST:
+            FAULT(offer_read);
             (void)move(s, word, 0, FREE); /* D3 */
             return;
         default:
@@ -295,7 +307,9 @@ int offer_take(struct offers *offers, uint32_t taker, struct offer *ret_offer,
 
         if (!move(s, word, taker, TAKEN)) /* T2; another's success */
             continue;
+        FAULT(offer_taken);
         close_bit(offers, slot);
+        FAULT(offer_bit_closed);
         bytes = atomic_load_explicit(&s->request_bytes, memory_order_relaxed);
         *ret_offer = (struct offer){slot, version_of(word)};
         *ret_request = offers->request[slot];
@@ -327,14 +341,18 @@ void offer_finish(struct offers *offers, const struct bells *bells, struct offer
     if (version_of(word) != offer.version)
         return;
     atomic_store_explicit(&s->result_bytes, (uint32_t)bytes, memory_order_relaxed);
+    FAULT(offer_rendered);
     if (state_of(word) == TAKEN &&
         move(s, word, taker_of(word), bytes > 0 ? DONE : LOST)) { /* T4 */
-        bell_ring_number(bells, owner_of(word));                  /* T5 */
+        FAULT(offer_done);
+        bell_ring_number(bells, owner_of(word)); /* T5 */
         return;
     }
     word = atomic_load_explicit(&s->word, memory_order_relaxed);
-    if (version_of(word) == offer.version && state_of(word) == ORPHAN)
+    if (version_of(word) == offer.version && state_of(word) == ORPHAN) {
+        FAULT(offer_orphan_done);
         (void)move(s, word, 0, FREE);
+    }
 }
 
 bool offers_idle(struct offers *offers, uint32_t worker)
@@ -345,6 +363,7 @@ bool offers_idle(struct offers *offers, uint32_t worker)
         return false;
     (void)atomic_fetch_or_explicit(&offers->idle[worker / 64], UINT64_C(1) << worker % 64,
                                    memory_order_seq_cst); /* I1, pairs P4 */
+    FAULT(offer_idle_set);
     for (uint32_t i = 0; i < WORDS; i++)
         open |= atomic_load_explicit(&offers->open[i], memory_order_seq_cst); /* I2, pairs P3 */
     return open != 0;
@@ -428,9 +447,12 @@ unsigned offers_reap(struct offers *offers, const struct bells *bells, uint32_t 
         if (taker_of(word) == dead && (state_of(word) == DONE || state_of(word) == LOST))
             bell_ring_number(bells, owner_of(word)); /* it may have died right before T5 */
         while ((to = after_death(word, dead)) != state_of(word)) {
+            FAULT(offer_reaping);
             if (to != ORPHAN)
                 close_bit(offers, i); /* it may have died right before it would have */
+            FAULT(offer_reap_closed);
             if (move(s, word, taker_of(word), to)) {
+                FAULT(offer_reap_moved);
                 count++;
                 if (to == LOST)
                     bell_ring_number(bells, owner_of(word));

@@ -1,70 +1,53 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stress_offer.c - workers that offer renders, and workers that take them, sleep by their bells and do nothing else; the
- * parent kills some with SIGKILL wherever they are, reaps them as the master does and starts new
- * ones. With --threads: the same in threads and without deaths, for TSan. What it checks: README.md.
+ * stress_offer.c - a crew of which those with even numbers offer renders, and the others take them, sleep by their
+ * bells and do nothing else. What it checks: README.md.
  */
 #include "shm/bell.h"
 #include "shm/offer.h"
+#include "tests/stress/crew.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 
-#define PEERS_MAX 64u
 #define WORDS 24u    /* of a request and of a result */
 #define VAIN_MS 8000 /* a bell that has not rung by then never does */
 
+/* Phases: who waits must find somebody who takes. */
+enum { OWNERS = 1, ALL };
+
 struct board {
+    struct crew_board crew;
     _Atomic uint64_t done, withdrawn, lost, dropped, jobs;
-    _Atomic uint32_t stop; /* OWNERS, then ALL: who waits must find somebody who takes */
-    _Atomic uint32_t failures;
-    char what[160]; /* of the first failure */
 };
 
-enum { GO, OWNERS, ALL };
-
-struct actor {
-    struct board *board;
+struct stage {
     struct offers *offers;
-    const struct bells *bells;
-    uint32_t number;
-    uint64_t random;
+    struct bells bells;
+    int fd[CREW_MAX];
 };
 
-static void bump(_Atomic uint64_t *counter)
+static struct board *board_of(const struct crew_worker *w)
 {
-    (void)atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+    return (struct board *)w->crew->board;
 }
 
-static void fail(struct board *board, const char *what, uint64_t job)
+static struct offers *offers_of(const struct crew_worker *w)
 {
-    if (atomic_fetch_add_explicit(&board->failures, 1, memory_order_relaxed) == 0)
-        (void)snprintf(board->what, sizeof board->what, "%s: job %llu", what,
-                       (unsigned long long)job);
-    atomic_store_explicit(&board->stop, ALL, memory_order_relaxed);
+    return ((struct stage *)w->crew->stage)->offers;
 }
 
-static bool stopped(const struct board *board, uint32_t who)
+static const struct bells *bells_of(const struct crew_worker *w)
 {
-    return atomic_load_explicit(&board->stop, memory_order_relaxed) >= who;
+    return &((struct stage *)w->crew->stage)->bells;
 }
 
-static uint64_t draw(struct actor *a, uint64_t below)
+static bool takes(uint32_t number)
 {
-    a->random = (a->random ^ a->random << 13) * UINT64_C(0x9e3779b97f4a7c15);
-    a->random ^= a->random >> 29;
-    return a->random % below;
+    return number % 2 != 0;
 }
 
 /* Every word follows from the job, so that a torn or foreign one shows. */
@@ -83,15 +66,15 @@ static bool are_words(const uint64_t *at, uint64_t job, uint64_t salt)
 }
 
 /* False: the test is over. */
-static bool sleep_by_bell(struct actor *a, const char *what, uint64_t job, bool forever)
+static bool sleep_by_bell(struct crew_worker *w, const char *what, uint64_t job, bool forever)
 {
-    struct pollfd bell = {.fd = a->bells->fd[a->number], .events = POLLIN};
+    struct pollfd bell = {.fd = bells_of(w)->fd[w->number], .events = POLLIN};
 
     for (int i = 0; poll(&bell, 1, forever ? 100 : VAIN_MS / 10) == 0; i++) {
-        if (stopped(a->board, ALL))
+        if (crew_stopped(w->crew, ALL))
             return false;
         if (!forever && i == 9) {
-            fail(a->board, what, job);
+            crew_fail(w->crew, what, job);
             return false;
         }
     }
@@ -101,53 +84,53 @@ static bool sleep_by_bell(struct actor *a, const char *what, uint64_t job, bool 
 
 /* ---- who offers ---- */
 
-static void check_result(struct actor *a, struct offer offer, uint64_t job)
+static void check_result(struct crew_worker *w, struct offer offer, uint64_t job)
 {
     size_t bytes;
-    const uint64_t *at = offer_result(a->offers, offer, &bytes);
+    const uint64_t *at = offer_result(offers_of(w), offer, &bytes);
 
     if (bytes != WORDS * 8 || !are_words(at, job, 1))
-        fail(a->board, "a torn or foreign result", job);
-    bump(&a->board->done);
-    offer_drop(a->offers, offer);
+        crew_fail(w->crew, "a torn or foreign result, job", job);
+    crew_count(&board_of(w)->done);
+    offer_drop(offers_of(w), offer);
 }
 
-static void own(struct actor *a)
+static void own(struct crew_worker *w)
 {
-    uint64_t job = atomic_fetch_add_explicit(&a->board->jobs, 1, memory_order_relaxed);
-    uint64_t mood = draw(a, 16);
+    uint64_t job = atomic_fetch_add_explicit(&board_of(w)->jobs, 1, memory_order_relaxed);
+    uint64_t mood = crew_draw(w, 16);
     struct offer offer;
     void *at;
 
-    if (offer_begin(a->offers, a->number, &offer, &at) != 0) {
-        fail(a->board, "no slot is free", job);
+    if (offer_begin(offers_of(w), w->number, &offer, &at) != 0) {
+        crew_fail(w->crew, "no slot is free, job", job);
         return;
     }
     write_words(at, job, 0);
-    offer_publish(a->offers, a->bells, offer, WORDS * 8, job);
-    if (mood == 0 && offer_withdraw(a->offers, offer)) {
-        bump(&a->board->withdrawn);
+    offer_publish(offers_of(w), bells_of(w), offer, WORDS * 8, job);
+    if (mood == 0 && offer_withdraw(offers_of(w), offer)) {
+        crew_count(&board_of(w)->withdrawn);
         return;
     }
     if (mood == 1) { /* mostly when somebody is at it */
-        for (int i = 0; i < 1000 && offer_look(a->offers, offer) == OFFER_OPEN; i++)
+        for (int i = 0; i < 1000 && offer_look(offers_of(w), offer) == OFFER_OPEN; i++)
             (void)sched_yield();
-        bump(&a->board->dropped);
-        offer_drop(a->offers, offer);
+        crew_count(&board_of(w)->dropped);
+        offer_drop(offers_of(w), offer);
         return;
     }
     for (;;) {
-        switch (offer_look(a->offers, offer)) {
+        switch (offer_look(offers_of(w), offer)) {
         case OFFER_DONE:
-            check_result(a, offer, job);
+            check_result(w, offer, job);
             return;
         case OFFER_LOST:
-            bump(&a->board->lost);
-            offer_drop(a->offers, offer);
+            crew_count(&board_of(w)->lost);
+            offer_drop(offers_of(w), offer);
             return;
         default:
-            if (!sleep_by_bell(a, "waited in vain", job, false)) {
-                offer_drop(a->offers, offer);
+            if (!sleep_by_bell(w, "waited in vain, job", job, false)) {
+                offer_drop(offers_of(w), offer);
                 return;
             }
         }
@@ -156,163 +139,116 @@ static void own(struct actor *a)
 
 /* ---- who takes ---- */
 
-static void help(struct actor *a)
+static void help(struct crew_worker *w)
 {
     struct offer offer;
     const void *at;
     size_t bytes;
     uint64_t job;
 
-    while (offer_take(a->offers, a->number, &offer, &at, &bytes, &job) == 0) {
-        offers_busy(a->offers, a->number);
+    while (offer_take(offers_of(w), w->number, &offer, &at, &bytes, &job) == 0) {
+        offers_busy(offers_of(w), w->number);
         if (bytes != WORDS * 8 || !are_words(at, job, 0))
-            fail(a->board, "a torn or foreign request", job);
-        for (uint64_t i = draw(a, 100); i > 0; i--)
+            crew_fail(w->crew, "a torn or foreign request, job", job);
+        for (uint64_t i = crew_draw(w, 100); i > 0; i--)
             atomic_signal_fence(memory_order_relaxed);
-        write_words(offer_room(a->offers, offer), job, 1);
+        if (crew_draw(w, 8) == 0)
+            (void)sched_yield(); /* long enough for its owner to drop it */
+        write_words(offer_room(offers_of(w), offer), job, 1);
         if (!are_words(at, job, 0)) /* dropped or not, the slot is ours until we are done */
-            fail(a->board, "a request changed under its taker", job);
-        offer_finish(a->offers, a->bells, offer, draw(a, 32) == 0 ? 0 : WORDS * 8);
+            crew_fail(w->crew, "a request changed under its taker, job", job);
+        offer_finish(offers_of(w), bells_of(w), offer, crew_draw(w, 32) == 0 ? 0 : WORDS * 8);
     }
-    if (!offers_idle(a->offers, a->number))
-        (void)sleep_by_bell(a, "", 0, true);
+    if (!offers_idle(offers_of(w), w->number))
+        (void)sleep_by_bell(w, "", 0, true);
 }
 
-static void *live(void *arg)
+static void act(struct crew_worker *w)
 {
-    struct actor *a = arg;
-
-    while (!stopped(a->board, a->number % 2 ? ALL : OWNERS)) {
-        if (a->number % 2)
-            help(a);
-        else
-            own(a);
-    }
-    return NULL;
+    (takes(w->number) ? help : own)(w);
 }
 
 /* ---- the parent ---- */
 
-static void stop(struct board *board, uint32_t who)
+static int open_stage(struct crew *crew)
 {
-    if (!stopped(board, who))
-        atomic_store_explicit(&board->stop, who, memory_order_relaxed);
+    struct stage *stage = calloc(1, sizeof *stage);
+
+    if (stage == NULL)
+        return -ENOMEM;
+    crew->stage = stage;
+    for (unsigned i = 0; i < CREW_MAX; i++)
+        stage->fd[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    stage->bells = (struct bells){stage->fd, CREW_MAX, 1};
+    return offers_new(&stage->offers);
 }
 
-static pid_t start(struct actor *actor)
+static void close_stage(struct crew *crew)
 {
-    pid_t pid;
+    struct stage *stage = crew->stage;
 
-    actor->random++;
-    pid = fork();
-    if (pid == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        (void)live(actor);
-        _exit(0);
-    }
-    return pid;
+    for (unsigned i = 0; i < CREW_MAX; i++)
+        (void)close(stage->fd[i]);
+    offers_free(stage->offers);
+    free(stage);
 }
 
-static void bury(struct actor *actor, pid_t pid)
+static void bury(struct crew_worker *w)
 {
-    if (waitpid(pid, NULL, 0) != pid)
-        abort();
-    (void)offers_reap(actor->offers, actor->bells, actor->number);
+    (void)offers_reap(offers_of(w), bells_of(w), w->number);
 }
 
-static unsigned run_processes(struct actor *actors, unsigned peers, uint64_t until_ms,
-                              uint64_t quiet_ms, struct actor *dice)
+/* At last takers only: their owners must notice. */
+static uint32_t victim(struct crew *crew, bool late)
 {
-    pid_t pid[PEERS_MAX];
-    unsigned kills = 0;
+    uint32_t i = (uint32_t)crew_draw(&crew->dice, crew->peers);
 
-    for (unsigned i = 0; i < peers; i++)
-        pid[i] = start(&actors[i]);
-    while (mono_ms() < until_ms - quiet_ms && !stopped(dice->board, OWNERS)) {
-        struct timespec pause = {0, (long)draw(dice, 3000000)};
-        unsigned i = (unsigned)draw(dice, peers);
-
-        if (mono_ms() > until_ms - 2 * quiet_ms) /* at last takers only: their owners must notice */
-            i = i + 1 < peers ? i | 1 : 1;
-
-        (void)nanosleep(&pause, NULL);
-        (void)kill(pid[i], SIGKILL);
-        bury(&actors[i], pid[i]);
-        pid[i] = start(&actors[i]);
-        kills++;
-    }
-    while (mono_ms() < until_ms && !stopped(dice->board, OWNERS)) /* who dies can't wait in vain */
-        (void)nanosleep(&(struct timespec){0, 10000000}, NULL);
-    for (uint32_t who = OWNERS; who <= ALL; who++) {
-        stop(dice->board, who);
-        for (unsigned i = who == OWNERS ? 0 : 1; i < peers; i += 2)
-            bury(&actors[i], pid[i]);
-    }
-    return kills;
+    if (!late)
+        return i;
+    return i + 1 < crew->peers ? i | 1 : 1;
 }
 
-static void run_threads(struct actor *actors, unsigned peers, uint64_t until_ms,
-                        struct board *board)
+static uint32_t phase(uint32_t number)
 {
-    pthread_t thread[PEERS_MAX];
-    struct timespec pause = {0, 10000000};
+    return takes(number) ? ALL : OWNERS;
+}
 
-    for (unsigned i = 0; i < peers; i++)
-        if (pthread_create(&thread[i], NULL, live, &actors[i]) != 0)
-            abort();
-    while (mono_ms() < until_ms && !stopped(board, OWNERS))
-        (void)nanosleep(&pause, NULL);
-    for (uint32_t who = OWNERS; who <= ALL; who++) {
-        stop(board, who);
-        for (unsigned i = who == OWNERS ? 0 : 1; i < peers; i += 2)
-            (void)pthread_join(thread[i], NULL);
-    }
+static void check(struct crew *crew)
+{
+    const struct stage *stage = crew->stage;
+
+    if (!crew->threads && offers_count(stage->offers) != 0)
+        crew_fail(crew, "slots are held by nobody", offers_count(stage->offers));
+}
+
+static bool print(const struct crew *crew)
+{
+    const struct board *board = (const struct board *)crew->board;
+
+    (void)printf("%llu done, %llu withdrawn, %llu dropped, %llu lost",
+                 (unsigned long long)board->done, (unsigned long long)board->withdrawn,
+                 (unsigned long long)board->dropped, (unsigned long long)board->lost);
+    return board->done > 0;
 }
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"seconds", required_argument, NULL, 's'},
-                                            {"peers", required_argument, NULL, 'p'},
-                                            {"threads", no_argument, NULL, 't'},
-                                            {0}};
-    static struct actor actors[PEERS_MAX];
-    static int fd[PEERS_MAX];
-    struct board *board =
-        mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    struct bells bells = {fd, PEERS_MAX, 1};
-    struct actor dice = {.board = board, .random = mono_ns()};
-    struct offers *offers;
-    unsigned seconds = 5, peers = 4, kills = 0;
-    bool threads = false;
-    int c;
+    static const struct crew_fault faults[] = {
+        {FAULT_BY_OFFERER, 0}, {FAULT_BY_TAKER, 1}, {FAULT_BY_OFFER_REAPER, CREW_REAPER}};
+    static const struct crew_play play = {
+        .board_bytes = sizeof(struct board),
+        .peers_min = 2,
+        .open = open_stage,
+        .act = act,
+        .bury = bury,
+        .victim = victim,
+        .phase = phase,
+        .check = check,
+        .print = print,
+        .close = close_stage,
+        .faults = faults,
+        .waits = true,
+    };
 
-    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (c == 's')
-            seconds = (unsigned)atoi(optarg);
-        else if (c == 'p' && atoi(optarg) > 1 && atoi(optarg) <= (int)PEERS_MAX)
-            peers = (unsigned)atoi(optarg);
-        else if (c == 't')
-            threads = true;
-        else
-            return 64;
-    }
-    if (board == MAP_FAILED || offers_new(&offers) != 0)
-        return 71;
-    for (unsigned i = 0; i < PEERS_MAX; i++) {
-        fd[i] = eventfd(0, EFD_NONBLOCK);
-        actors[i] = (struct actor){board, offers, &bells, i, dice.random + i * 977};
-    }
-    if (threads)
-        run_threads(actors, peers, mono_ms() + seconds * 1000u, board);
-    else
-        kills = run_processes(actors, peers, mono_ms() + seconds * 1000u, seconds * 300u, &dice);
-    if (!threads && offers_count(offers) != 0)
-        fail(board, "slots are held by nobody", offers_count(offers));
-    (void)printf("%llu done, %llu withdrawn, %llu dropped, %llu lost, %u kills\n",
-                 (unsigned long long)board->done, (unsigned long long)board->withdrawn,
-                 (unsigned long long)board->dropped, (unsigned long long)board->lost, kills);
-    if (board->failures > 0)
-        (void)printf("first of %u: %s\n", board->failures, board->what);
-    offers_free(offers);
-    return board->failures > 0 || board->done == 0;
+    return crew_main(argc, argv, &play);
 }
