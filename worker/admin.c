@@ -343,6 +343,8 @@ static const char *render_object(struct conn *c, const struct http_parse *head, 
     default:
         return parse.reason;
     }
+    parse.https =
+        strncasecmp(json_string_value(json_object_get(object, "url")), "https://", 8) == 0;
     if (data && !json_is_null(data)) {
         data_text = json_dumps(data, JSON_COMPACT | JSON_ENCODE_ANY);
         if (!data_text)

@@ -56,7 +56,9 @@ static size_t *count_of(const struct conn *c)
     return c->admin ? &c->http->admin_count : &c->http->conn_count;
 }
 
-int conn_new(struct http *http, int fd, enum listener_kind kind, const struct sockaddr *peer)
+/* *ret_conn: NULL when it was turned away at once. */
+static int conn_make(struct http *http, int fd, enum listener_kind kind,
+                     const struct sockaddr *peer, struct conn **ret_conn)
 {
     struct conn *c = mi_zalloc(sizeof *c);
 
@@ -83,8 +85,17 @@ int conn_new(struct http *http, int fd, enum listener_kind kind, const struct so
     if (unlikely(c->unwelcome)) {
         peer_turn_away(c);
         conn_free(c);
+        c = NULL;
     }
+    *ret_conn = c;
     return 0;
+}
+
+int conn_new(struct http *http, int fd, enum listener_kind kind, const struct sockaddr *peer)
+{
+    struct conn *c;
+
+    return conn_make(http, fd, kind, peer, &c);
 }
 
 static void carry_free(struct carry *carry)
@@ -452,19 +463,29 @@ bool conn_progress(struct conn *c)
     return flows;
 }
 
-int conn_adopt(struct http *http, int fd, enum listener_kind kind, const char *data, size_t bytes)
+static void take_proxy_header(struct conn *c, size_t bytes);
+
+int conn_adopt(struct http *http, int fd, enum listener_kind kind, const struct conn_client *client,
+               const char *data, size_t bytes)
 {
     struct sockaddr_storage peer = {0};
     socklen_t peer_bytes = sizeof peer;
+    struct conn *c;
+    int error;
 
     (void)getpeername(fd, (struct sockaddr *)&peer, &peer_bytes);
-    if (conn_new(http, fd, kind, (struct sockaddr *)&peer) != 0)
-        return -ENOMEM;
-    if (bytes > 0) {
-        struct conn *c = TAILQ_LAST(&http->conns, conn_list);
-
-        c->fresh = false;
-        c->proxy = false; /* whoever had it has read that */
+    error = conn_make(http, fd, kind, (struct sockaddr *)&peer, &c);
+    if (error || !c)
+        return error;
+    if (client->proxied)
+        peer_restore(c, client);
+    if (bytes == 0)
+        return 0;
+    c->fresh = false;
+    if (c->proxy && bytes <= sizeof http->in) {
+        memcpy(http->in, data, bytes);
+        take_proxy_header(c, bytes);
+    } else {
         serve(c, data, bytes);
     }
     return 0;

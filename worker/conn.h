@@ -23,7 +23,16 @@ struct out_file;
 struct request;
 struct unsent;
 
-#define CONN_PEER_BYTES 46 /* an IPv6 address as text */
+/* Who is at the other end, as far as we were told. A plain record: it goes along with a connection
+ * to another worker, which believes nothing of it (handover_check()). */
+struct conn_client {
+    uint8_t proxied; /* 1: a header of the PROXY protocol has come; 0: what the socket says holds */
+    uint8_t trusted; /* 1: the peer is a proxy of ours: http.trusted */
+    uint8_t family;  /* of address: 4, 6 (bytes), 0: none */
+    uint8_t reserved;
+    uint8_t address[16]; /* in network order; behind a proxy of ours that of the last request */
+};
+static_assert(sizeof(struct conn_client) == 20, "200 of them go in one message");
 
 struct conn {
     struct event event;
@@ -40,8 +49,8 @@ struct conn {
     int fd;
     short watching; /* EV_READ, EV_WRITE or 0 */
     uint32_t who;   /* counters of the client's address: limit.h */
+    struct conn_client client;
     bool counted;   /* among its connections */
-    bool trusted;   /* the peer is a proxy of ours: http.trusted */
     bool unwelcome; /* beyond http.limit.connections: told so, and closed */
     bool proxy;     /* a header of the PROXY protocol comes first */
     enum listener_kind kind;
@@ -53,8 +62,7 @@ struct conn {
     bool dead;
     bool streaming; /* the head of an answer is out, its end is not */
     uint16_t stream_status;
-    uint8_t stream_origin;      /* enum reply_origin */
-    char peer[CONN_PEER_BYTES]; /* "" unless the access log is on */
+    uint8_t stream_origin; /* enum reply_origin */
 };
 static_assert(sizeof(struct conn) <= 1024, "an idle connection is cheap");
 
@@ -68,9 +76,10 @@ int conn_new(struct http *http, int fd, enum listener_kind kind, const struct so
  */
 size_t conn_unanswered(const struct conn *conn, struct span ret_piece[static 3]);
 
-/* A connection that another worker had, with such bytes. Takes fd, whatever is returned.
- * 0 / -ENOMEM. */
-int conn_adopt(struct http *http, int fd, enum listener_kind kind, const char *data, size_t bytes);
+/* A connection that another worker had, with such bytes. client: what it knew of the other end. Takes fd,
+ * whatever is returned. 0 / -ENOMEM. */
+int conn_adopt(struct http *http, int fd, enum listener_kind kind, const struct conn_client *client,
+               const char *data, size_t bytes);
 
 /* Close at once. Not from within a request's handling. */
 void conn_free(struct conn *conn);

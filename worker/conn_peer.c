@@ -2,7 +2,6 @@
 /* conn_peer.c - see conn_peer.h. */
 #include "worker/conn_peer.h"
 
-#include "worker/access.h"
 #include "worker/forwarded.h"
 #include "worker/http_state.h"
 #include "worker/limit.h"
@@ -13,23 +12,48 @@
 
 void peer_note(struct conn *c, const struct sockaddr *peer)
 {
-    const void *address = NULL;
+    struct conn_client *to = &c->client;
 
     c->who = limit_of(c->http->limit, peer);
-    if (!access_is_on())
-        return;
-    if (peer->sa_family == AF_INET)
-        address = &((const struct sockaddr_in *)peer)->sin_addr;
-    else if (peer->sa_family == AF_INET6)
-        address = &((const struct sockaddr_in6 *)peer)->sin6_addr;
-    if (address)
-        (void)inet_ntop(peer->sa_family, address, c->peer, sizeof c->peer);
+    to->family = 0;
+    if (peer->sa_family == AF_INET) {
+        to->family = 4;
+        memcpy(to->address, &((const struct sockaddr_in *)peer)->sin_addr, 4);
+    } else if (peer->sa_family == AF_INET6) {
+        to->family = 6;
+        memcpy(to->address, &((const struct sockaddr_in6 *)peer)->sin6_addr, 16);
+    }
+}
+
+const char *peer_text(const struct conn *c, char *ret_text)
+{
+    int family = c->client.family == 4 ? AF_INET : AF_INET6;
+
+    if (c->client.family == 0 || !inet_ntop(family, c->client.address, ret_text, INET6_ADDRSTRLEN))
+        return "";
+    return ret_text;
+}
+
+void peer_restore(struct conn *c, const struct conn_client *client)
+{
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+
+    if (client->family == 4) {
+        address.ss_family = AF_INET;
+        memcpy(&((struct sockaddr_in *)&address)->sin_addr, client->address, 4);
+    } else if (client->family == 6) {
+        address.ss_family = AF_INET6;
+        memcpy(&((struct sockaddr_in6 *)&address)->sin6_addr, client->address, 16);
+    }
+    peer_proxied(c, &address);
+    c->client.trusted = client->trusted;
+    (void)peer_is_welcome(c); /* it has its place already: it is only counted */
 }
 
 /* One more of its address. A proxy of ours has as many as it needs. */
 bool peer_is_welcome(struct conn *c)
 {
-    if (!c->http->limit || c->trusted || c->admin)
+    if (!c->http->limit || c->client.trusted || c->admin)
         return true;
     c->counted = limit_connect(c->http->limit, c->http->worker->row, c->who);
     return c->counted;
@@ -39,8 +63,9 @@ void peer_meet(struct conn *c, const struct sockaddr *peer)
 {
     const struct http *http = c->http;
 
-    c->trusted = http->trusted_count > 0 && network_any(http->trusted, http->trusted_count, peer);
-    c->proxy = http->config->http.proxy_protocol && (c->trusted || http->trusted_count == 0);
+    c->client.trusted =
+        http->trusted_count > 0 && network_any(http->trusted, http->trusted_count, peer);
+    c->proxy = http->config->http.proxy_protocol && (c->client.trusted || http->trusted_count == 0);
     if (!c->proxy && !peer_is_welcome(c))
         c->unwelcome = true;
 }
@@ -67,25 +92,28 @@ void peer_proxied(struct conn *c, const struct sockaddr_storage *client)
     const struct sockaddr *address = (const struct sockaddr *)client;
 
     c->proxy = false;
+    c->client.proxied = 1;
     if (client->ss_family == AF_UNSPEC)
         return;
-    c->trusted = network_any(c->http->trusted, c->http->trusted_count, address);
+    c->client.trusted = network_any(c->http->trusted, c->http->trusted_count, address);
     peer_note(c, address);
 }
 
 /* The client behind a proxy of ours. */
-static void take_forwarded(struct conn *c, const struct http_parse *head)
+static void take_forwarded(struct conn *c, struct http_parse *head)
 {
     const struct http *http = c->http;
     struct sockaddr_storage client;
 
     if (forwarded_client(head, http->trusted, http->trusted_count, &client))
         peer_note(c, (struct sockaddr *)&client);
+    head->believed = true;
+    forwarded_take_origin(head, http->trusted, http->trusted_count);
 }
 
 void peer_forwarded(struct conn *c, struct http_parse *head)
 {
-    if (c->trusted)
+    if (c->client.trusted)
         take_forwarded(c, head);
     else
         forwarded_drop(head);

@@ -19,6 +19,12 @@ bool peer_is_welcome(struct conn *conn);
 void peer_turn_away(struct conn *conn); /* tells it; the caller closes */
 void peer_left(struct conn *conn);      /* it is being closed */
 
+/* What the worker that had it knew, by a PROXY header. */
+void peer_restore(struct conn *conn, const struct conn_client *client);
+
+/* Its address as text, "" if it has none; ret_text: INET6_ADDRSTRLEN. */
+const char *peer_text(const struct conn *conn, char *ret_text);
+
 /* The PROXY header has come; family AF_UNSPEC: it names nobody. */
 void peer_proxied(struct conn *conn, const struct sockaddr_storage *client);
 

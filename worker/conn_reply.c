@@ -7,11 +7,13 @@
 #include "worker/access.h"
 #include "worker/condition.h"
 #include "worker/conn_out.h"
+#include "worker/conn_peer.h"
 #include "worker/encode.h"
 #include "worker/http_date.h"
 #include "worker/http_range.h"
 #include "worker/http_state.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -45,10 +47,12 @@ static void observe(const struct conn *c, enum reply_origin origin)
 static void note_access(const struct conn *c, const struct http_parse *head, uint16_t status,
                         uint64_t body_bytes, const char *cache)
 {
+    char address[INET6_ADDRSTRLEN];
+
     if (likely(!access_is_on()))
         return;
     access_write(&(struct access_line){
-        .peer = c->peer,
+        .peer = peer_text(c, address),
         .head = head,
         .status = status,
         .body_bytes = body_bytes,

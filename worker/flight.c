@@ -190,6 +190,12 @@ static void fill_headers(struct flight *f, const struct http_parse *head, struct
     }
 }
 
+/* Of "http://" or "https://". */
+static size_t scheme_bytes(const struct http_parse *head)
+{
+    return head->https ? 8 : 7;
+}
+
 /* What may be stored is rendered from what its key holds and nothing beside it; else the one who
  * asks first could write into the page of all others. */
 static void fill_request(struct flight *f, const struct http_parse *head, struct span origin,
@@ -198,7 +204,7 @@ static void fill_request(struct flight *f, const struct http_parse *head, struct
     bool bypass = f->kind == FLIGHT_BYPASS;
     const char *method = bypass ? http_method_text(head->method) : "GET";
     struct span target = http_parse_target(head);
-    struct span host = {origin.data + 7, head->host_bytes};
+    struct span host = {origin.data + scheme_bytes(head), head->host_bytes};
 
     /* the same parameters in another order are the same request: it is seen as it was sent */
     if (!bypass && f->key.path_bytes != target.bytes)
@@ -230,7 +236,8 @@ static uint32_t route_of(const struct config *config, const struct config_policy
 struct flight *flight_new(struct requests *all, const struct flight_plan *plan, struct request *r)
 {
     struct span host = http_parse_host(r->head);
-    size_t origin_bytes = 7 + (host.bytes ? host.bytes : 9);
+    size_t scheme = scheme_bytes(r->head);
+    size_t origin_bytes = scheme + (host.bytes ? host.bytes : 9);
     const struct config_key *policy = &plan->policy->key;
     bool filters = plan->kind != FLIGHT_BYPASS && policy->cookies.count > 0;
     size_t cookie_bytes = filters ? named_cookies(policy, r->head, NULL) : 0;
@@ -259,8 +266,8 @@ struct flight *flight_new(struct requests *all, const struct flight_plan *plan, 
     (void)snprintf(f->id, sizeof f->id, "%08x%08x", all->id_base, all->id_count++);
 
     f->origin = f->key_text + plan->key.bytes;
-    memcpy(f->origin, "http://", 7);
-    memcpy(f->origin + 7, host.bytes ? host.data : "localhost", origin_bytes - 7);
+    memcpy(f->origin, r->head->https ? "https://" : "http://", scheme);
+    memcpy(f->origin + scheme, host.bytes ? host.data : "localhost", origin_bytes - scheme);
     for (char *c = f->origin; c < f->origin + origin_bytes; c++)
         if (*c >= 'A' && *c <= 'Z')
             *c |= 0x20;

@@ -10,6 +10,7 @@
 #include "shm/stats.h"
 #include "worker/conn.h"
 #include "worker/flight.h"
+#include "worker/forwarded.h"
 #include "worker/hot.h"
 #include "worker/http_state.h"
 #include "worker/lookup.h"
@@ -64,6 +65,8 @@ static void offer(struct flight *f)
     struct portable portable = {
         .kind = (uint8_t)f->kind,
         .was_stale = f->was_stale,
+        .believed = r->head->believed,
+        .https = r->head->https,
         .key = f->key,
         .data = {f->data, f->job.request.data_bytes},
         .head = {r->head->base, r->head->head_bytes},
@@ -348,6 +351,12 @@ static struct flight *adopt(struct requests *all, const void *at, size_t bytes)
     http_parse_init(&head, &all->http->limits);
     if (http_parse_head(&head, p.head.data, p.head.bytes) != HTTP_WHOLE)
         return NULL;
+    if (p.believed)
+        forwarded_take_origin(&head, all->http->trusted, all->http->trusted_count);
+    else if (head.forwarded)
+        forwarded_drop(&head); /* as it was dropped where the request came in */
+    head.believed = p.believed;
+    head.https = p.https;
     plan = (struct flight_plan){.kind = (enum flight_kind)p.kind,
                                 .policy = request_policy(all, &head),
                                 .key = p.key,

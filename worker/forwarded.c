@@ -58,9 +58,10 @@ static bool read_address(struct span s, struct sockaddr_storage *ret_address)
     return inet_pton(AF_INET6, text, &in6->sin6_addr) == 1;
 }
 
-/* The value of `for` in one element of Forwarded; data NULL: absent. */
-static struct span for_of(struct span element)
+/* The value of a parameter (lower case) in one element of Forwarded; data NULL: absent. */
+static struct span pair_of(struct span element, const char *name)
 {
+    size_t name_bytes = strlen(name);
     const char *at = element.data;
     const char *end = at + element.bytes;
 
@@ -71,8 +72,9 @@ static struct span for_of(struct span element)
         if (!stop)
             stop = end;
         pair = trim((struct span){at, (size_t)(stop - at)});
-        if (pair.bytes > 4 && strncasecmp(pair.data, "for=", 4) == 0)
-            return (struct span){pair.data + 4, pair.bytes - 4};
+        if (pair.bytes > name_bytes + 1 && pair.data[name_bytes] == '=' &&
+            strncasecmp(pair.data, name, name_bytes) == 0)
+            return (struct span){pair.data + name_bytes + 1, pair.bytes - name_bytes - 1};
         at = stop + 1;
     }
     return (struct span){NULL, 0};
@@ -104,25 +106,108 @@ static size_t items_of(const struct http_parse *head, const char *name, struct s
     return count;
 }
 
+/* How the proxies between us and the client have told of it. */
+struct chain {
+    struct span item[ITEMS_MAX];
+    size_t items;
+    bool standard; /* the items are elements of Forwarded */
+    size_t client; /* the item that the outermost of our proxies wrote */
+    bool known;    /* and the client's address stands there */
+    struct sockaddr_storage address;
+};
+
+static bool has_list_of_addresses(const struct http_parse *head)
+{
+    return http_parse_find(head, "x-forwarded-for", 15, 0) >= 0;
+}
+
+/* False: nobody tells of a client. */
+static bool follow(const struct http_parse *head, const struct network *trusted, size_t count,
+                   struct chain *c)
+{
+    c->standard = !has_list_of_addresses(head);
+    c->items = items_of(head, c->standard ? "forwarded" : "x-forwarded-for", c->item);
+    c->client = c->items;
+    c->known = false;
+    while (c->client > 0) {
+        struct span item = c->item[--c->client];
+
+        if (!read_address(c->standard ? pair_of(item, "for") : item, &c->address))
+            break;
+        if (network_any(trusted, count, (struct sockaddr *)&c->address))
+            continue;
+        c->known = true;
+        break;
+    }
+    return c->items > 0;
+}
+
 bool forwarded_client(const struct http_parse *head, const struct network *trusted, size_t count,
                       struct sockaddr_storage *ret_address)
 {
-    struct span item[ITEMS_MAX];
-    struct sockaddr_storage address;
-    size_t items = items_of(head, "x-forwarded-for", item);
-    bool is_list = items > 0;
+    struct chain chain;
 
-    if (!is_list)
-        items = items_of(head, "forwarded", item);
-    while (items-- > 0) {
-        if (!read_address(is_list ? item[items] : for_of(item[items]), &address))
-            return false;
-        if (network_any(trusted, count, (struct sockaddr *)&address))
-            continue;
-        *ret_address = address;
-        return true;
+    if (!follow(head, trusted, count, &chain) || !chain.known)
+        return false;
+    *ret_address = chain.address;
+    return true;
+}
+
+static struct span unquote(struct span s)
+{
+    s = trim(s);
+    return s.bytes >= 2 && s.data[0] == '"' && s.data[s.bytes - 1] == '"'
+               ? (struct span){s.data + 1, s.bytes - 2}
+               : s;
+}
+
+static void take_scheme(struct http_parse *head, struct span value)
+{
+    value = unquote(value);
+    if (value.bytes == 5 && strncasecmp(value.data, "https", 5) == 0)
+        head->https = true;
+    else if (value.bytes == 4 && strncasecmp(value.data, "http", 4) == 0)
+        head->https = false;
+}
+
+static void take_host(struct http_parse *head, struct span value)
+{
+    value = unquote(value);
+    if (!http_parse_is_host(value))
+        return;
+    head->host = (uint32_t)(value.data - head->base);
+    head->host_bytes = (uint32_t)value.bytes;
+}
+
+/* The value of an X-Forwarded- field that stands as far from the end as the client; data NULL: none. */
+static struct span beside_client(const struct http_parse *head, const char *name,
+                                 size_t from_the_end)
+{
+    struct span item[ITEMS_MAX];
+    size_t items = items_of(head, name, item);
+
+    if (items == 0)
+        return (struct span){NULL, 0};
+    return item[items > from_the_end ? items - 1 - from_the_end : 0];
+}
+
+void forwarded_take_origin(struct http_parse *head, const struct network *trusted, size_t count)
+{
+    struct chain chain;
+    bool told = follow(head, trusted, count, &chain);
+    size_t from_the_end = told && !chain.standard ? chain.items - 1 - chain.client : 0;
+    struct span scheme = beside_client(head, "x-forwarded-proto", from_the_end);
+    struct span host = beside_client(head, "x-forwarded-host", from_the_end);
+
+    /* A proxy that sets X-Forwarded-* passes on what its client says in Forwarded. */
+    if (told && chain.standard && !scheme.data && !host.data) {
+        scheme = pair_of(chain.item[chain.client], "proto");
+        host = pair_of(chain.item[chain.client], "host");
     }
-    return false;
+    if (scheme.data)
+        take_scheme(head, scheme);
+    if (host.data)
+        take_host(head, host);
 }
 
 static bool is_forwarded(struct span name)

@@ -78,7 +78,8 @@ static void on_readable(evutil_socket_t from, short events, void *arg)
     }
     stats_add(&h->http->worker->stats->taken_over, fds);
     for (size_t i = 0; i < fds; i++)
-        (void)conn_adopt(h->http, fd[i], (enum listener_kind)head.kind[i], requests, head.bytes);
+        (void)conn_adopt(h->http, fd[i], (enum listener_kind)head.kind[i], &head.client[i],
+                         requests, head.bytes);
 }
 
 int handover_new(struct http *http, struct handover **ret_handover)
@@ -152,8 +153,11 @@ static int give(const struct http *http, struct iovec *piece, const int *fd, siz
 
 static bool give_one(struct conn *c, const struct span *requests, size_t bytes, uint64_t until_ns)
 {
-    struct handover_head head = {
-        .magic = HANDOVER_MAGIC, .count = 1, .bytes = (uint32_t)bytes, .kind = {(uint8_t)c->kind}};
+    struct handover_head head = {.magic = HANDOVER_MAGIC,
+                                 .count = 1,
+                                 .bytes = (uint32_t)bytes,
+                                 .kind = {(uint8_t)c->kind},
+                                 .client = {c->client}};
     struct iovec piece[1 + PIECES] = {{&head, sizeof head}};
 
     if (bytes > HANDOVER_BYTES)
@@ -176,6 +180,7 @@ static size_t give_idle(const struct http *http, struct conn **conn, size_t coun
     for (size_t i = 0; i < count; i++) {
         fd[i] = conn[i]->fd;
         head.kind[i] = (uint8_t)conn[i]->kind;
+        head.client[i] = conn[i]->client;
     }
     if (count == 0 || give(http, piece, fd, count, until_ns) != 0)
         return 0;

@@ -10,6 +10,7 @@
 
 #include "shm/base.h"
 #include "shm/heritage.h"
+#include "worker/conn.h"
 
 struct handover;
 struct http;
@@ -24,6 +25,7 @@ struct handover_head {
     uint32_t count; /* connections, 1 to HANDOVER_FDS; 1 if there are bytes */
     uint32_t bytes;
     uint8_t kind[HANDOVER_FDS]; /* enum listener_kind */
+    struct conn_client client[HANDOVER_FDS];
 };
 
 /* Is this a message with so many descriptors? Another worker wrote it, which may be ill: nothing

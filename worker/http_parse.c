@@ -273,6 +273,11 @@ static bool check_host(const char *host, size_t bytes)
     return at > host && check_port(at, end);
 }
 
+bool http_parse_is_host(struct span text)
+{
+    return check_host(text.data, text.bytes);
+}
+
 /* absolute-form: the authority is the host (RFC 9112 section 3.2.2), the rest the target. */
 static enum http_progress take_absolute(struct http_parse *p)
 {

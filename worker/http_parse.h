@@ -67,6 +67,8 @@ struct http_parse {
     bool chunked;
     bool expect_continue;
     bool forwarded; /* it has X-Forwarded-..., or Forwarded */
+    bool believed;  /* and they come from a proxy of ours: forwarded.h */
+    bool https;     /* by which the client came to that proxy, or the URL that a back end gave */
     bool in_name;
     bool folded;
 
@@ -84,6 +86,9 @@ enum http_progress {
     HTTP_WHOLE,  /* head, or body, complete */
     HTTP_REFUSED /* status and reason say why */
 };
+
+/* host[:port] as a Host field may have it? (RFC 9110 section 7.2) */
+bool http_parse_is_host(struct span text);
 
 /* limits: kept. */
 void http_parse_init(struct http_parse *parse, const struct http_limits *limits);

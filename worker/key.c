@@ -139,6 +139,8 @@ int key_build(const struct config_key *policy, const struct http_parse *head, st
     size_t path_offset;
     size_t path_bytes = target.bytes;
 
+    if (unlikely(head->https) && !add(&t, "https|", 6))
+        return -ENOBUFS;
     if (!add_lower(&t, http_parse_host(head)))
         return -ENOBUFS;
     path_offset = t.bytes;

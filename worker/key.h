@@ -3,9 +3,9 @@
  * key.h - under which key a request's page is kept: host, path, query in normal form, and what the
  * policy names of headers and cookies.
  *
- * Text of a key: host (lower case) path[?query] then for each header and cookie that the policy
- * names, in the policy's order, "\n" if absent or "\n=value". No part can hold a newline and the
- * path begins with the first slash, so two requests share a key only if they agree in all of it.
+ * Text of a key: host (lower case), with "https|" before it if the client came by https, path[?query] then for each header and cookie that the policy
+ * names, in the policy's order, "\n" if absent or "\n=value". No part can hold a newline, no host
+ * a "|", and the path begins with the first slash, so two requests share a key only if they agree in all of it.
  */
 #ifndef SSRD_WORKER_KEY_H
 #define SSRD_WORKER_KEY_H

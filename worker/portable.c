@@ -13,7 +13,8 @@ struct portable_head {
     uint32_t magic;
     uint8_t kind;
     uint8_t was_stale;
-    uint16_t reserved;
+    uint8_t believed;
+    uint8_t https;
     char id[PORTABLE_ID_BYTES];
     uint32_t key_bytes;
     uint32_t primary_bytes;
@@ -36,6 +37,8 @@ size_t portable_write(const struct portable *p, void *buf, size_t cap_bytes)
         .magic = PORTABLE_MAGIC,
         .kind = p->kind,
         .was_stale = p->was_stale,
+        .believed = p->believed,
+        .https = p->https,
         .key_bytes = (uint32_t)p->key.bytes,
         .primary_bytes = p->key.primary_bytes,
         .path_offset = p->key.path_offset,
@@ -75,6 +78,8 @@ int portable_read(const void *buf, size_t bytes, struct portable *ret_portable)
     *ret_portable = (struct portable){
         .kind = head.kind,
         .was_stale = head.was_stale != 0,
+        .believed = head.believed != 0,
+        .https = head.https != 0,
         .key = {.data = at,
                 .bytes = head.key_bytes,
                 .hash = head.key_bytes > 0 ? key_hash(at, head.key_bytes) : 0,

@@ -15,6 +15,8 @@
 struct portable {
     uint8_t kind; /* enum flight_kind */
     bool was_stale;
+    bool believed; /* what proxies say in the head: struct http_parse */
+    bool https;
     char id[PORTABLE_ID_BYTES]; /* of the request, in logs and answers */
     struct key key;             /* bytes 0: none */
     struct span data;           /* JSON */

@@ -42,6 +42,33 @@ def test_forwarded_fields_are_taken_out_unless_the_peer_is_trusted(ssrd):
     assert "x-forwarded-proto" in trusting and "forwarded" in trusting
 
 
+ORIGIN = "globalThis.renderPage = (url, data, request) => request.url;"
+
+
+def test_request_url_is_what_the_client_asked_a_trusted_proxy_for(ssrd):
+    server = ssrd(ORIGIN, {**QUIET, "workers": 2, "http": {"trusted": ["127.0.0.1"]}})
+
+    def ask(**fields):
+        return server.get("/p?a=1", headers={"Host": "inner", **{k.replace("_", "-"): v for k, v in fields.items()}})
+    assert ask().text == "http://inner/p?a=1"
+    assert ask(X_Forwarded_Proto="https").text == "https://inner/p?a=1"
+    assert ask(X_Forwarded_Proto="https", X_Forwarded_Host="Shop.example").text == "https://shop.example/p?a=1"
+    standard = ask(Forwarded='for=192.0.2.1;proto=https;host="shop.example"')
+    assert standard.text == "https://shop.example/p?a=1" and " hit" in standard.cache
+    assert ask(X_Forwarded_Proto="https", Host="shop.example").text == "https://shop.example/p?a=1"
+    assert ask(X_Forwarded_Proto="http").text == "http://inner/p?a=1"
+    server.ctl("purge", "https://shop.example/p?a=1")
+    assert " hit" not in ask(X_Forwarded_Proto="https", X_Forwarded_Host="shop.example").cache
+
+
+def test_an_address_that_is_not_trusted_poisons_no_page(ssrd):
+    server = ssrd(ORIGIN, {**QUIET, "workers": 1, "http": {"trusted": ["192.0.2.1"]}})
+    evil = {"Host": "shop", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil", "Forwarded": "host=evil;proto=https"}
+    assert server.get("/", headers=evil).text == "http://shop/"
+    after = server.get("/", headers={"Host": "shop"})
+    assert after.text == "http://shop/" and " hit" in after.cache
+
+
 @pytest.mark.parametrize("header", [
     b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n",
     b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c\xc0\x00\x02\x01\xc0\x00\x02\x02\x00\x01\x00\x02",

@@ -41,10 +41,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     http_parse_init(&parse, &limits);
     if (http_parse_head(&parse, (const char *)data + 1, bytes - 1) != HTTP_WHOLE)
         return 0;
+    parse.https = data[0] & 2;
     if (key_build(&policy, &parse, (struct span){NULL, 0}, buffer[0], sizeof buffer[0], &key) != 0)
         return 0;
     assert(key.bytes <= sizeof buffer[0] && key.path_offset + key.path_bytes <= key.bytes);
-    assert(key.path_offset == parse.host_bytes && count_lines(&key) == 3);
+    assert(key.path_offset == parse.host_bytes + (parse.https ? 6 : 0) && count_lines(&key) == 3);
     assert(key.hash == key_hash(key.data, key.bytes));
     assert(key_build(&policy, &parse, (struct span){NULL, 0}, buffer[1], key.bytes, &again) == 0);
     assert(again.bytes == key.bytes && memcmp(again.data, key.data, key.bytes) == 0);

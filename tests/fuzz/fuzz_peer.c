@@ -50,6 +50,9 @@ static void check_forwarded(const char *data, size_t bytes)
         assert(address.ss_family == AF_INET || address.ss_family == AF_INET6);
         assert(!network_any(&trusted, 1, (struct sockaddr *)&address));
     }
+    forwarded_take_origin(&parse, &trusted, 1);
+    assert(parse.host_bytes == 0 || http_parse_is_host(http_parse_host(&parse)));
+    assert(parse.host + parse.host_bytes <= parse.head_bytes);
     forwarded_drop(&parse);
     assert(!forwarded_client(&parse, &trusted, 1, &address));
 }

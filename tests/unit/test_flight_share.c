@@ -222,10 +222,12 @@ static void back_ends_renders_stay_at_home(void **state)
 /* ---- as a guest ---- */
 
 /* Another worker offers a request. */
-static struct offer offered(struct fixture *f, const char *target, const char *fields)
+static struct offer offered_by_https(struct fixture *f, const char *target, const char *fields,
+                                     bool https)
 {
     char text[200], key_text[100];
-    struct portable p = {.kind = FLIGHT_SHARED, .id = "0123456789abcde"};
+    struct portable p = {
+        .kind = FLIGHT_SHARED, .believed = https, .https = https, .id = "0123456789abcde"};
     struct offer offer;
     void *at;
 
@@ -241,6 +243,11 @@ static struct offer offered(struct fixture *f, const char *target, const char *f
     offer_publish(f->worker.offers, &f->heritage.bells, offer,
                   portable_write(&p, at, OFFER_REQUEST_BYTES), 1);
     return offer;
+}
+
+static struct offer offered(struct fixture *f, const char *target, const char *fields)
+{
+    return offered_by_https(f, target, fields, false);
 }
 
 static uint32_t verdict_of(struct fixture *f, struct offer offer)
@@ -288,6 +295,68 @@ static void local_requests_join_a_guest_but_get_no_private_page_of_it(void **sta
     render_all(f);
     assert_hears(fd, "detail=read-cookie", "render 2 /a");
     (void)close(fd);
+}
+
+static bool is_seen(const struct fixture *f, const char *name)
+{
+    const struct js_request *q = &f->renderer.open->request;
+
+    for (size_t i = 0; i < q->header_count; i++)
+        if (q->headers[i].name_bytes == strlen(name) &&
+            memcmp(q->headers[i].name, name, strlen(name)) == 0)
+            return true;
+    return false;
+}
+
+/* The head comes as it was sent; what its worker did not believe is not believed here. */
+static void what_proxies_said_is_believed_where_the_owner_did(void **state)
+{
+    static const char fields[] = "X-Forwarded-Host: shop\r\n";
+    struct fixture *f = *state;
+    struct offer offer = offered(f, "/a", fields);
+
+    assert_true(requests_help(f->worker.http->requests));
+    assert_true(begin(f));
+    assert_false(is_seen(f, "x-forwarded-host"));
+    assert_int_equal(f->renderer.open->request.origin_bytes, 8);
+    assert_memory_equal(f->renderer.open->request.origin, "http://a", 8);
+    end(f);
+    assert_int_equal(verdict_of(f, offer), 1);
+    offer = offered_by_https(f, "/b", fields, true);
+    assert_true(requests_help(f->worker.http->requests));
+    assert_true(begin(f));
+    assert_true(is_seen(f, "x-forwarded-host"));
+    assert_int_equal(f->renderer.open->request.origin_bytes, 12);
+    assert_memory_equal(f->renderer.open->request.origin, "https://shop", 12);
+    end(f);
+    assert_int_equal(verdict_of(f, offer), 1);
+}
+
+static void what_the_owner_believed_goes_along(void **state)
+{
+    struct fixture *f = *state;
+    struct offer offer;
+    struct portable p;
+    uint64_t queued_ns;
+    const void *at;
+    size_t bytes;
+    int fd[3];
+
+    open_clients(f, fd);
+    assert_int_equal(network_parse("unix", &f->worker.http->trusted[0]), 0);
+    f->worker.http->trusted_count = 1;
+    TAILQ_LAST(&f->worker.http->conns, conn_list)->client.trusted = 1;
+    ask(f, fd[0], "/a", "");
+    assert_true(begin(f));
+    ask(f, fd[2], "/b", "X-Forwarded-Proto: https\r\n");
+    assert_int_equal(offer_take(f->worker.offers, OTHER, &offer, &at, &bytes, &queued_ns), 0);
+    assert_int_equal(portable_read(at, bytes, &p), 0);
+    assert_true(p.believed && p.https);
+    offer_finish(f->worker.offers, &f->heritage.bells, offer, 0);
+    turn(f);
+    end(f);
+    render_all(f);
+    close_clients(fd);
 }
 
 static void a_guests_failure_is_told(void **state)
@@ -351,6 +420,8 @@ int main(void)
         TWO(back_ends_renders_stay_at_home),
         TWO(an_idle_worker_renders_for_another_and_stores),
         TWO(local_requests_join_a_guest_but_get_no_private_page_of_it),
+        TWO(what_proxies_said_is_believed_where_the_owner_did),
+        TWO(what_the_owner_believed_goes_along),
         TWO(a_guests_failure_is_told),
         TWO(a_guest_whose_owner_dropped_it_is_not_rendered),
         TWO(requests_that_are_nonsense_are_given_back),

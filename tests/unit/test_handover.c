@@ -123,6 +123,38 @@ static void half_a_head_is_continued(void **state)
     (void)close(fd);
 }
 
+/* Whom a header of the PROXY protocol named, and that it has come, goes along; half of such a header too. */
+static void a_proxied_client_stays_who_he_was(void **state)
+{
+    static const char header[] = "PROXY TCP4 198.51.100.1 192.0.2.7 1 2\r\n";
+    struct fixture *f = *state;
+    const struct conn *c;
+    int fd[2];
+
+    f->config.http.proxy_protocol = true;
+    for (int i = 0; i < 2; i++)
+        fd[i] = client(f);
+    assert_int_equal(send(fd[0], header, sizeof header - 1, 0), sizeof header - 1);
+    assert_int_equal(send(fd[1], header, 20, 0), 20);
+    turn(f);
+    assert_int_equal(give(f), 2);
+    take_over(f);
+    ask(f, fd[0], "/a", "");
+    render_all(f);
+    assert_hears(fd[0], "200 OK", "render 1 /a");
+    assert_int_equal(send(fd[1], header + 20, sizeof header - 21, 0), sizeof header - 21);
+    turn(f);
+    TAILQ_FOREACH(c, &f->worker.http->conns, link)
+    {
+        assert_int_equal(c->client.family, 4);
+        assert_memory_equal(c->client.address, "\xc6\x33\x64\x01", 4);
+    }
+    ask(f, fd[1], "/a", "");
+    assert_hears(fd[1], "detail=hot", "render 1 /a");
+    (void)close(fd[0]);
+    (void)close(fd[1]);
+}
+
 static void a_body_half_way_stays(void **state)
 {
     static const char text[] = "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf";
@@ -214,6 +246,7 @@ int main(void)
         WITH_PAIR(a_request_that_waits_is_rendered_elsewhere),
         WITH_PAIR(what_is_pipelined_goes_along_in_order),
         WITH_PAIR(half_a_head_is_continued),
+        WITH_PAIR(a_proxied_client_stays_who_he_was),
         WITH_PAIR(a_body_half_way_stays),
         WITH_PAIR(more_than_one_message_holds_go_in_several),
         WITH_PAIR(without_room_they_stay_when_the_time_is_over),

@@ -131,6 +131,54 @@ static void forwarded_fields_count_from_trusted_peers_only(void **state)
     (void)close(fd);
 }
 
+/* What a trusted proxy says of scheme and host is what the render sees, and what its page is kept by. */
+static void what_was_asked_of_a_proxy_is_what_was_asked(void **state)
+{
+    struct fixture *f = *state;
+    const struct js_request *q;
+    int fd;
+
+    trust(f, "192.0.2.0/24");
+    fd = client_from(f, "192.0.2.7");
+    ask(f, fd, "/a", "X-Forwarded-Proto: https\r\nX-Forwarded-Host: Shop.Example\r\n");
+    assert_true(begin(f));
+    q = &f->renderer.open->request;
+    assert_int_equal(q->origin_bytes, 20);
+    assert_memory_equal(q->origin, "https://shop.example", 20);
+    assert_string_equal(seen(f, "host"), "shop.example");
+    end(f);
+    assert_hears(fd, "fwd=uri-miss; stored", "render 1 /a");
+    ask(f, fd, "/a", "Forwarded: proto=https;host=shop.example\r\n");
+    assert_hears(fd, "detail=hot", "render 1 /a");
+    ask(f, fd, "/a", "X-Forwarded-Host: shop.example\r\n"); /* by http */
+    render_all(f);
+    assert_hears(fd, "fwd=uri-miss; stored", "render 2 /a");
+    ask(f, fd, "/a", "X-Forwarded-Proto: https\r\n"); /* of host "a" */
+    render_all(f);
+    assert_hears(fd, "fwd=uri-miss; stored", "render 3 /a");
+    (void)close(fd);
+}
+
+static void what_others_say_of_it_poisons_no_page(void **state)
+{
+    struct fixture *f = *state;
+    int fd;
+
+    trust(f, "192.0.2.0/24");
+    fd = client_from(f, "198.51.100.1");
+    ask(f, fd, "/a",
+        "X-Forwarded-Proto: https\r\nX-Forwarded-Host: evil.example\r\n"
+        "Forwarded: for=1.2.3.4;proto=https;host=evil.example\r\n");
+    assert_true(begin(f));
+    assert_int_equal(f->renderer.open->request.origin_bytes, 8);
+    assert_memory_equal(f->renderer.open->request.origin, "http://a", 8);
+    end(f);
+    assert_hears(fd, "fwd=uri-miss; stored", "render 1 /a");
+    ask(f, fd, "/a", "");
+    assert_hears(fd, "detail=hot", "render 1 /a");
+    (void)close(fd);
+}
+
 static void behind_a_proxy_each_client_has_its_own_limit(void **state)
 {
     struct fixture *f = *state;
@@ -145,7 +193,7 @@ static void behind_a_proxy_each_client_has_its_own_limit(void **state)
     assert_hears(fd, "200 OK", "/a");
     ask(f, fd, "/a", "X-Forwarded-For: 7.7.7.7, 198.51.100.1\r\n");
     assert_hears(fd, "429", "Retry-After");
-    ask(f, fd, "/a", "Forwarded: for=\"[2001:db8::1]:80\";proto=https, for=192.0.2.9\r\n");
+    ask(f, fd, "/a", "Forwarded: for=\"[2001:db8::1]:80\", for=192.0.2.9\r\n");
     assert_hears(fd, "200 OK", "/a");
     (void)close(fd);
 }
@@ -242,6 +290,8 @@ int main(void)
         TEST(an_address_has_so_many_connections),
         TEST(an_address_makes_so_many_requests),
         TEST(forwarded_fields_count_from_trusted_peers_only),
+        TEST(what_was_asked_of_a_proxy_is_what_was_asked),
+        TEST(what_others_say_of_it_poisons_no_page),
         TEST(behind_a_proxy_each_client_has_its_own_limit),
         TEST(a_proxy_header_comes_first),
         TEST(it_does_so_from_trusted_peers_only),
