@@ -5,11 +5,10 @@
  */
 #include "worker/conn.h"
 
-#include "worker/admin.h"
+#include "worker/conn_in.h"
 #include "worker/conn_out.h"
 #include "worker/conn_peer.h"
 #include "worker/flight.h"
-#include "worker/gateway.h"
 #include "worker/http_state.h"
 #include "worker/proxy_header.h"
 
@@ -18,20 +17,8 @@
 #include <event2/event.h>
 #include <mimalloc.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-/* A request that did not arrive whole in one read, or has a body. */
-struct carry {
-    bool in_body;
-    char *body; /* decoded; kept for admin requests only */
-    size_t body_bytes;
-    size_t body_cap_bytes;
-    size_t head_bytes; /* in head[] */
-    struct http_parse parse;
-    char head[]; /* http.max_header */
-};
 
 static void on_event(evutil_socket_t fd, short events, void *arg);
 
@@ -53,7 +40,30 @@ static void watch(struct conn *c, short what)
 /* Pages and administration don't take each other's places. */
 static size_t *count_of(const struct conn *c)
 {
+    if (unlikely(c->turned))
+        return &c->http->turned_count;
     return c->admin ? &c->http->admin_count : &c->http->conn_count;
+}
+
+/*
+ * Tell it that it is one too many. Closed at once TCP would reset, and the client might never see why, since what it
+ * has sent is not read; so it lingers, as long as not too many do, in no place that others may have.
+ */
+static void turn_away(struct conn *c, enum peer_refusal why)
+{
+    struct http *http = c->http;
+
+    *count_of(c) -= 1;
+    c->turned = true;
+    *count_of(c) += 1;
+    c->proxy = false;
+    mi_free(c->rest);
+    c->rest = NULL;
+    c->closing = c->careful = c->lingering = true;
+    peer_turn_away(c, why);
+    deadline_set(&http->linger, &c->deadline, http->now_ms);
+    if (http->turned_count > HTTP_TURNED_MAX)
+        conn_free(c);
 }
 
 /* *ret_conn: NULL when it was turned away at once. */
@@ -83,8 +93,7 @@ static int conn_make(struct http *http, int fd, enum listener_kind kind,
         return -ENOMEM;
     }
     if (unlikely(c->unwelcome)) {
-        peer_turn_away(c);
-        conn_free(c);
+        turn_away(c, PEER_TOO_MANY);
         c = NULL;
     }
     *ret_conn = c;
@@ -98,12 +107,15 @@ int conn_new(struct http *http, int fd, enum listener_kind kind, const struct so
     return conn_make(http, fd, kind, peer, &c);
 }
 
-static void carry_free(struct carry *carry)
+int conn_new_unwelcome(struct http *http, int fd)
 {
-    if (!carry)
-        return;
-    mi_free(carry->body);
-    mi_free(carry);
+    static const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    struct conn *c;
+    int error = conn_make(http, fd, LISTENER_PAGES, &nobody, &c);
+
+    if (!error && c)
+        turn_away(c, PEER_NO_ROOM);
+    return error;
 }
 
 void conn_free(struct conn *c)
@@ -114,7 +126,7 @@ void conn_free(struct conn *c)
     deadline_clear(&c->deadline);
     if (c->request)
         request_forget(c->request);
-    carry_free(c->carry);
+    in_free(c);
     unsent_free(c->unsent);
     mi_free(c->rest);
     (void)close(c->fd);
@@ -156,197 +168,6 @@ bool conn_has_left(struct conn *c, uint64_t waiting_ms)
     return errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR;
 }
 
-/* ---- requests ---- */
-
-/* A request that can't be served is answered in a line, and the connection is of no more use. */
-static void refuse(struct conn *c, uint16_t status, const char *reason)
-{
-    char body[256];
-    int n = snprintf(body, sizeof body, "%u %s: %s\n", status, reply_status_text(status), reason);
-
-    c->closing = true;
-    c->careful = true;
-    conn_reply_text(c, NULL, status, NULL, "", body, (size_t)n);
-}
-
-static void handle(struct conn *c, struct http_parse *head, struct span body)
-{
-    c->request_ns = c->http->wake_ns;
-    if (unlikely(c->admin)) {
-        if (c->kind == LISTENER_ADMIN)
-            admin_request(c, head, body);
-        else
-            gateway_request(c, head, body);
-        return;
-    }
-    if (unlikely(head->forwarded))
-        peer_forwarded(c, head);
-    if (likely(!c->http->limit) || peer_admit(c, head))
-        request_page(c, head, body);
-}
-
-static bool keep_body(void *arg, const char *data, size_t bytes)
-{
-    struct carry *carry = arg;
-
-    if (carry->body_bytes + bytes > carry->body_cap_bytes) {
-        size_t cap = (carry->body_bytes + bytes) * 2;
-        char *body = mi_realloc(carry->body, cap);
-
-        if (!body)
-            return false;
-        carry->body = body;
-        carry->body_cap_bytes = cap;
-    }
-    memcpy(carry->body + carry->body_bytes, data, bytes);
-    carry->body_bytes += bytes;
-    return true;
-}
-
-/* The request so far moves from the worker's buffers to memory of the connection. */
-static bool begin_carry(struct conn *c, const char *data, size_t bytes)
-{
-    struct carry *carry = mi_malloc(sizeof *carry + c->http->limits.head_bytes);
-
-    if (!carry) {
-        c->dead = true;
-        return false;
-    }
-    memset(carry, 0, offsetof(struct carry, parse));
-    memcpy(&carry->parse, &c->http->parse, http_parse_bytes(&c->http->parse));
-    memcpy(carry->head, data, bytes);
-    carry->head_bytes = bytes;
-    carry->parse.base = carry->head;
-    c->carry = carry;
-    deadline_clear(&c->deadline); /* the one of the head before this, which has arrived */
-    return true;
-}
-
-/* Its head is whole and a body follows. more: bytes behind the head are here already. */
-static void begin_body(struct conn *c, bool more)
-{
-    struct http *http = c->http;
-
-    c->carry->in_body = true;
-    if (c->carry->parse.expect_continue && !more) {
-        struct reply_text text = out_begin(http);
-
-        reply_add_literal(&text, "HTTP/1.1 100 Continue\r\n\r\n");
-        out_end(http, &text);
-    }
-}
-
-/* The request is whole: it is no longer the connection's when it is handled. */
-static void end_carry(struct conn *c)
-{
-    struct carry *carry = c->carry;
-
-    c->carry = NULL;
-    handle(c, &carry->parse, (struct span){carry->body, carry->body_bytes});
-    carry_free(carry);
-}
-
-static size_t take_fresh(struct conn *c, const char *data, size_t bytes)
-{
-    struct http_parse *parse = &c->http->parse;
-
-    http_parse_init(parse, &c->http->limits);
-    switch (http_parse_head(parse, data, bytes)) {
-    case HTTP_WHOLE:
-        if (likely(!parse->has_body))
-            handle(c, parse, (struct span){NULL, 0});
-        else if (begin_carry(c, data, parse->head_bytes))
-            begin_body(c, bytes > parse->head_bytes);
-        return parse->head_bytes;
-    case HTTP_MORE:
-        (void)begin_carry(c, data, bytes);
-        return bytes;
-    default:
-        refuse(c, parse->status, parse->reason);
-        return bytes;
-    }
-}
-
-static size_t take_head(struct conn *c, const char *data, size_t bytes)
-{
-    struct carry *carry = c->carry;
-    size_t had = carry->head_bytes;
-    size_t room = c->http->limits.head_bytes - had;
-    size_t taken = bytes < room ? bytes : room;
-
-    memcpy(carry->head + had, data, taken);
-    carry->head_bytes += taken;
-    switch (http_parse_head(&carry->parse, carry->head, carry->head_bytes)) {
-    case HTTP_WHOLE:
-        taken = carry->parse.head_bytes - had;
-        if (carry->parse.has_body)
-            begin_body(c, bytes > taken);
-        else
-            end_carry(c);
-        return taken;
-    case HTTP_MORE:
-        return taken;
-    default:
-        refuse(c, carry->parse.status, carry->parse.reason);
-        return bytes;
-    }
-}
-
-/* Where nobody will ask for it, a body is read and dropped. */
-static bool keeps_body(const struct conn *c)
-{
-    return c->admin || (c->http->worker->takes_request && c->carry->parse.method != HTTP_GET &&
-                        c->carry->parse.method != HTTP_HEAD);
-}
-
-static size_t take_body(struct conn *c, const char *data, size_t bytes)
-{
-    struct carry *carry = c->carry;
-    size_t used;
-
-    switch (http_parse_body(&carry->parse, data, bytes, keeps_body(c) ? keep_body : NULL, carry,
-                            &used)) {
-    case HTTP_WHOLE:
-        end_carry(c);
-        return used;
-    case HTTP_MORE:
-        return used;
-    default:
-        refuse(c, carry->parse.status, carry->parse.reason);
-        return bytes;
-    }
-}
-
-static bool can_take(const struct conn *c)
-{
-    return !c->dead && !c->closing && !c->request && !c->unsent;
-}
-
-static void flush(struct conn *c)
-{
-    int error = out_flush(c);
-
-    if (error && error != -EAGAIN)
-        c->dead = true;
-}
-
-static size_t take_requests(struct conn *c, const char *data, size_t bytes)
-{
-    size_t used = 0;
-
-    while (used < bytes && can_take(c)) {
-        if (!out_has_room(c->http))
-            flush(c);
-        else if (!c->carry)
-            used += take_fresh(c, data + used, bytes - used);
-        else if (!c->carry->in_body)
-            used += take_head(c, data + used, bytes - used);
-        else
-            used += take_body(c, data + used, bytes - used);
-    }
-    return used;
-}
-
 /* ---- what next ---- */
 
 static void settle_closing(struct conn *c)
@@ -360,8 +181,7 @@ static void settle_closing(struct conn *c)
     /* Closed with bytes unread, TCP resets and the client may lose our answer: read on a while. */
     if (!c->lingering) {
         c->lingering = true;
-        carry_free(c->carry);
-        c->carry = NULL;
+        in_free(c);
         (void)shutdown(c->fd, SHUT_WR);
     }
     watch(c, EV_READ);
@@ -409,9 +229,9 @@ static void serve(struct conn *c, const char *data, size_t bytes)
     size_t used = 0;
 
     for (;;) {
-        used += take_requests(c, data + used, bytes - used);
-        flush(c);
-        if (used == bytes || !can_take(c))
+        used += in_take(c, data + used, bytes - used);
+        in_flush(c);
+        if (used == bytes || !in_can_take(c))
             break;
     }
     if (unlikely(used < bytes)) {
@@ -435,7 +255,7 @@ static void go_on(struct conn *c)
     char *rest = c->rest;
     size_t bytes = c->rest_bytes;
 
-    if (!rest || !can_take(c)) {
+    if (!rest || !in_can_take(c)) {
         c->careful |= rest != NULL;
         settle(c);
         return;
@@ -449,7 +269,7 @@ static void go_on(struct conn *c)
 void conn_answered(struct conn *c)
 {
     c->request = NULL;
-    flush(c);
+    in_flush(c);
     go_on(c);
 }
 
@@ -457,7 +277,7 @@ bool conn_progress(struct conn *c)
 {
     bool flows;
 
-    flush(c);
+    in_flush(c);
     flows = !c->unsent && !c->dead;
     settle(c);
     return flows;
@@ -527,8 +347,7 @@ static void take_proxy_header(struct conn *c, size_t bytes)
     }
     peer_proxied(c, &client);
     if (!peer_is_welcome(c)) {
-        peer_turn_away(c);
-        conn_free(c);
+        turn_away(c, PEER_TOO_MANY);
         return;
     }
     if (used < bytes) {
@@ -596,9 +415,9 @@ void conn_expired(struct conn *c, const struct deadline_list *list)
         conn_free(c);
         return;
     }
-    refuse(c, 408,
-           list == &http->header ? "the request head took too long"
-                                 : "the request body took too long");
-    flush(c);
+    in_refuse(c, 408,
+              list == &http->header ? "the request head took too long"
+                                    : "the request body took too long");
+    in_flush(c);
     settle(c);
 }

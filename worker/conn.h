@@ -52,6 +52,7 @@ struct conn {
     struct conn_client client;
     bool counted;   /* among its connections */
     bool unwelcome; /* beyond http.limit.connections: told so, and closed */
+    bool turned;    /* it has been told; counted apart */
     bool proxy;     /* a header of the PROXY protocol comes first */
     enum listener_kind kind;
     bool admin;   /* not for pages: of the admin listener or a gateway */
@@ -68,6 +69,9 @@ static_assert(sizeof(struct conn) <= 1024, "an idle connection is cheap");
 
 /* Takes fd, whatever is returned. 0 / -ENOMEM. */
 int conn_new(struct http *http, int fd, enum listener_kind kind, const struct sockaddr *peer);
+
+/* One more than there is room for: it is told 503, and closed. Takes fd, whatever is returned. 0 / -ENOMEM. */
+int conn_new_unwelcome(struct http *http, int fd);
 
 /*
  * For a move to another worker: what has come of requests that are not answered yet, as it came, in

@@ -70,14 +70,14 @@ void peer_meet(struct conn *c, const struct sockaddr *peer)
         c->unwelcome = true;
 }
 
-/* At once and without lingering, which would hold the place that is denied. */
-void peer_turn_away(struct conn *c)
+void peer_turn_away(struct conn *c, enum peer_refusal why)
 {
-    static const char text[] =
-        "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
-        "Connection: close\r\n\r\n";
+#define SORRY(status)                                                                              \
+    "HTTP/1.1 " status "\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    static const char *const text[] = {[PEER_TOO_MANY] = SORRY("429 Too Many Requests"),
+                                       [PEER_NO_ROOM] = SORRY("503 Service Unavailable")};
 
-    (void)send(c->fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)send(c->fd, text[why], strlen(text[why]), MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)shutdown(c->fd, SHUT_WR);
 }
 

@@ -16,8 +16,13 @@ void peer_meet(struct conn *conn, const struct sockaddr *peer);
 
 /* Count it among those of its address. False: it would be one too many. */
 bool peer_is_welcome(struct conn *conn);
-void peer_turn_away(struct conn *conn); /* tells it; the caller closes */
-void peer_left(struct conn *conn);      /* it is being closed */
+enum peer_refusal {
+    PEER_TOO_MANY, /* 429: http.limit.connections */
+    PEER_NO_ROOM,  /* 503: http.connections, and all are at work */
+};
+void peer_turn_away(struct conn *conn,
+                    enum peer_refusal why); /* tells it, and that no more comes */
+void peer_left(struct conn *conn);          /* it is being closed */
 
 /* What the worker that had it knew, by a PROXY header. */
 void peer_restore(struct conn *conn, const struct conn_client *client);

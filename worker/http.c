@@ -13,6 +13,7 @@
 #include "shm/region.h"
 #include "shm/stats.h"
 #include "worker/access.h"
+#include "worker/conn_in.h"
 #include "worker/encode.h"
 #include "worker/handover.h"
 #include "worker/http_state.h"
@@ -56,6 +57,8 @@ static void pause_accepting(struct http *http, uint64_t until_ms)
 void http_conn_closed(struct http *http)
 {
     stats_set(&http->worker->stats->connections, http_connections(http));
+    if (unlikely(http->full_since_ms > 0) && http->conn_count < http->conn_max)
+        http->full_since_ms = 0;
     if (unlikely(http->paused) && http->conn_count < http->conn_max) {
         http->paused = http->starving = false;
         watch_listeners(http);
@@ -89,11 +92,12 @@ static bool is_starvation(int error)
 }
 
 /* One connection off the queue; false: there is none, or none can be taken. */
-static bool accept_one(struct http *http, const struct http_listener *l)
+static bool accept_one(struct http *http, const struct http_listener *l, bool is_welcome)
 {
     struct sockaddr_storage peer = {0};
     socklen_t peer_bytes = sizeof peer;
     int one = 1;
+    int error;
     int fd =
         accept4(l->from->fd, (struct sockaddr *)&peer, &peer_bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
@@ -103,7 +107,9 @@ static bool accept_one(struct http *http, const struct http_listener *l)
         return errno == EINTR || errno == ECONNABORTED; /* that one has gone; there may be others */
     }
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* fails on Unix sockets */
-    if (conn_new(http, fd, l->from->kind, (struct sockaddr *)&peer) != 0) {
+    error = is_welcome ? conn_new(http, fd, l->from->kind, (struct sockaddr *)&peer)
+                       : conn_new_unwelcome(http, fd);
+    if (error) {
         starved(http, ENOMEM);
         return false;
     }
@@ -111,15 +117,25 @@ static bool accept_one(struct http *http, const struct http_listener *l)
     return true;
 }
 
+/* All connections have been at work for a while: who comes now is told so, rather than left to wait for nobody knows what. */
+static bool is_full(const struct http *http)
+{
+    return http->full_since_ms > 0 && http->now_ms >= http->full_since_ms + FULL_MS &&
+           http->turned_count < HTTP_TURNED_MAX;
+}
+
 /* All connections are at work: look again in a moment, or when one closes. */
 static void full(struct http *http)
 {
+    if (http->full_since_ms == 0)
+        http->full_since_ms = http->now_ms;
     pause_accepting(http, http->now_ms + FULL_MS);
     if (http->now_ms < http->full_logged_ms + 1000)
         return;
     http->full_logged_ms = http->now_ms;
-    log_warn("http.connections is reached and all are at work; new ones wait",
-             log_uint("connections", http->conn_count));
+    log_warn(
+        "http.connections is reached and all are at work; new ones wait a moment, then get 503",
+        log_uint("connections", http->conn_count));
 }
 
 static struct conn *conn_of(struct deadline *d)
@@ -150,6 +166,11 @@ static bool make_room(struct http *http)
     return true;
 }
 
+struct conn *http_silent_in_body(const struct http *http)
+{
+    return conn_of(deadline_first(&http->body));
+}
+
 static bool has_room(struct http *http)
 {
     return likely(http->conn_count < http->conn_max) || make_room(http);
@@ -164,14 +185,19 @@ static void on_listener(evutil_socket_t fd, short events, void *arg)
     (void)events;
     http_wake(http);
     for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+        bool is_welcome = true;
+
         if (l->from->kind != LISTENER_PAGES) {
             if (http->admin_count >= HTTP_ADMIN_MAX)
                 break;
         } else if (!has_room(http)) {
-            full(http);
-            break;
+            if (!is_full(http)) {
+                full(http);
+                break;
+            }
+            is_welcome = false;
         }
-        if (!accept_one(http, l))
+        if (!accept_one(http, l, is_welcome))
             break;
     }
     stats_set(&http->worker->stats->connections, http_connections(http));
@@ -271,6 +297,7 @@ int http_new(struct worker *worker, struct http **ret_http)
     http->config = config;
     http->region = worker->heritage->region;
     http->limits = (struct http_limits){config->http.max_header_bytes, config->http.max_body_bytes};
+    http->body_bytes_max = in_bodies_max(http->limits.body_bytes);
     http->conn_max = (config->http.connections + workers - 1) / workers;
     set_up_lists(http);
     error = hot_new(config->cache.hot_bytes, &http->hot);
@@ -364,7 +391,7 @@ bool http_help(struct http *http)
 
 size_t http_connections(const struct http *http)
 {
-    return http->conn_count + http->admin_count;
+    return http->conn_count + http->admin_count + http->turned_count;
 }
 
 void http_abort(struct http *http)

@@ -104,7 +104,7 @@ static int on_body(llhttp_t *llhttp, const char *at, size_t bytes)
         return HPE_USER;
     }
     if (p->sink && !p->sink(p->sink_arg, at, bytes)) {
-        (void)refuse(p, 500, "out of memory");
+        (void)refuse(p, 503, "there is no room for the request body");
         return HPE_USER;
     }
     return 0;

@@ -27,6 +27,7 @@
 #define HTTP_HEAD_BYTES_MAX 16384u /* of a page's response head */
 #define HTTP_ADMIN_MAX 256u        /* connections for administration in a worker */
 #define HTTP_LINGER_MS 2000u
+#define HTTP_TURNED_MAX 256u /* connections that were told to go, and have not gone */
 
 struct limit;
 
@@ -71,11 +72,13 @@ struct http {
     uint64_t pause_until_ms; /* UINT64_MAX: until a connection closes */
     uint64_t pause_logged_ms;
     uint64_t full_logged_ms;
-    bool stopped; /* its copies of the listening sockets are closed */
+    uint64_t full_since_ms; /* 0: there is room */
+    bool stopped;           /* its copies of the listening sockets are closed */
 
     TAILQ_HEAD(conn_list, conn) conns;
     size_t conn_count;  /* for pages */
     size_t admin_count; /* for administration and gateways */
+    size_t turned_count;
     size_t conn_max;
     struct limit *limit; /* of one address; NULL: none */
     struct network *trusted;
@@ -85,6 +88,8 @@ struct http {
     struct event *tick;
     bool close_idle;
 
+    uint64_t body_bytes; /* room for bodies that are arriving: conn_in.h */
+    uint64_t body_bytes_max;
     struct http_parse parse; /* of a request that is whole in one read */
     struct http_batch batch;
     char in[HTTP_IN_BYTES];
@@ -92,6 +97,9 @@ struct http {
 
 /* A callback begins: take the time, renew what depends on it. */
 void http_wake(struct http *http);
+
+/* The connection that has been silent longest in the midst of a body; NULL: there is none. */
+struct conn *http_silent_in_body(const struct http *http);
 
 /* A connection was closed: there is room again. */
 void http_conn_closed(struct http *http);

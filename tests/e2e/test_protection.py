@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Limits of an address, proxies and what they say, administration while pages are full, invalidation."""
 
+import socket
+import struct
+
 import pytest
 
 import harness
@@ -81,6 +84,52 @@ def test_a_proxy_header_names_the_client(ssrd, header):
     harness.until(lambda: "\n192.0.2.1 - " in server.log, "the client's address in the access log")
     with server.connect() as client, pytest.raises(harness.Closed):
         client.get("/")
+
+
+def flood_and_read(client):
+    """All that the server says to somebody who sends much and reads late; a reset is an error."""
+    try:
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 2000)
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # it has gone by now: what it said is here already
+    said = b""
+    while data := client.socket.recv(65536):
+        said += data
+    return said
+
+
+def test_one_connection_too_many_of_an_address_sees_its_429(ssrd):
+    server = ssrd(harness.HELLO, {**QUIET, "workers": 1, "http": {"limit": {"connections": 1}}})
+    with server.connect() as first:
+        assert first.get("/").status == 200
+        with server.connect() as second:
+            said = flood_and_read(second)
+        assert said.startswith(b"HTTP/1.1 429 ") and said.count(b"HTTP/1.1") == 1 and b"Retry-After: 1\r\n" in said
+        assert first.get("/").status == 200
+
+
+def test_one_connection_too_many_for_all_sees_its_503(ssrd):
+    server = ssrd("globalThis.renderPage = () => new Promise(() => setTimeout(() => {}, 1e6));",
+                  {**QUIET, "workers": 1, "http": {"connections": 2}, "render": {"timeout": "60s"}})
+    busy = [server.connect() for _ in range(2)]
+    for client in busy:
+        client.request("/")
+    with server.connect() as late:
+        said = flood_and_read(late)
+    assert said.startswith(b"HTTP/1.1 503 ") and said.count(b"HTTP/1.1") == 1 and b"Retry-After: 1\r\n" in said
+    busy[0].socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    busy.pop(0).close()  # by a reset: who only closes may still want the answer
+
+    def is_free():
+        with server.connect() as client:
+            client.request("/", method="DELETE")  # told 405 at once, where there is room
+            try:
+                return client.answer().status == 405
+            except harness.Closed:
+                return False
+    assert harness.until(is_free, "a place that has become free")
+    for client in busy:
+        client.close()
 
 
 def test_health_is_told_while_all_places_for_pages_are_taken(ssrd):

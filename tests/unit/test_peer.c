@@ -81,6 +81,54 @@ static void an_address_has_so_many_connections(void **state)
     (void)close(fd[2]);
 }
 
+/* What it sends is read, so that no reset takes the answer from it; in no place that others may have, and not for long. */
+static void who_is_turned_away_is_not_cut_off(void **state)
+{
+    struct fixture *f = *state;
+    struct http *http = f->worker.http;
+    int fd[2];
+
+    limit(f, 1, 0);
+    fd[0] = client_from(f, "192.0.2.1");
+    fd[1] = client_from(f, "192.0.2.1");
+    for (int i = 0; i < 3; i++)
+        ask(f, fd[1], "/a", "");
+    assert_hears(fd[1], "HTTP/1.1 429 Too Many Requests\r\n", "Connection: close\r\n\r\n");
+    assert_string_equal(hear(fd[1]), "EOF");
+    assert_int_equal(f->renderer.queued, 0);
+    assert_int_equal(http->turned_count, 1);
+    assert_int_equal(http->conn_count, 1);
+    (void)close(fd[1]);
+    turn(f);
+    assert_int_equal(http->turned_count, 0);
+    fd[1] = client_from(f, "192.0.2.1");
+    assert_int_equal(http->turned_count, 1);
+    conn_expired(TAILQ_LAST(&http->conns, conn_list), &http->linger);
+    assert_int_equal(http->turned_count, 0);
+    (void)close(fd[1]);
+    (void)close(fd[0]);
+}
+
+static void so_many_are_turned_away_gently(void **state)
+{
+    struct fixture *f = *state;
+    struct http *http = f->worker.http;
+    int fd[HTTP_TURNED_MAX + 2];
+
+    for (size_t i = 0; i < array_len(fd); i++) {
+        int pair[2];
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+        assert_int_equal(conn_new_unwelcome(http, pair[1]), 0);
+        fd[i] = pair[0];
+        assert_hears(fd[i], "HTTP/1.1 503 Service Unavailable\r\n", "Retry-After: 1\r\n");
+    }
+    assert_int_equal(http->turned_count, HTTP_TURNED_MAX);
+    assert_int_equal(http->conn_count, 0);
+    for (size_t i = 0; i < array_len(fd); i++)
+        (void)close(fd[i]);
+}
+
 static void an_address_makes_so_many_requests(void **state)
 {
     struct fixture *f = *state;
@@ -288,6 +336,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(an_address_has_so_many_connections),
+        TEST(who_is_turned_away_is_not_cut_off),
+        TEST(so_many_are_turned_away_gently),
         TEST(an_address_makes_so_many_requests),
         TEST(forwarded_fields_count_from_trusted_peers_only),
         TEST(what_was_asked_of_a_proxy_is_what_was_asked),
