@@ -94,6 +94,7 @@ int lane_new(struct worker *worker, struct watchdog *watchdog, struct lane **ret
     (void)pthread_mutex_lock(&l->mutex);
     js_set_tick(worker->js, on_tick, l);
     js_set_fatal(worker->js, on_fatal, l);
+    watchdog_watch(watchdog, worker->loop_fd, l->tick_ns);
     watchdog_set_relief(watchdog, relieve, l);
     worker->lane = l;
     worker->enter_native = enter_native;

@@ -4,9 +4,9 @@
  * The only thread of a worker besides its main one; it touches the isolate through js_terminate()
  * and js_request_tick() alone. Where the JavaScript takes no ticks it does their work (lane.h).
  *
- * It costs a render three atomic stores: while renders come and go the thread sleeps until the
- * earliest moment it has seen and then looks again; it is woken only for a moment earlier than
- * that, and sleeps for good while no render runs.
+ * It costs a render three atomic stores: while renders come and go nobody wakes it up, for the timer
+ * by which it sleeps is put off, twice a tick. It wakes up when a render has run for a tick, once
+ * after the last one, and then for what there is to do in a tick.
  */
 #ifndef SSRD_WORKER_WATCHDOG_H
 #define SSRD_WORKER_WATCHDOG_H
@@ -16,7 +16,7 @@
 struct js;
 struct watchdog;
 
-/* Start the thread. 0 / -EAGAIN, -ENOMEM. Never before a fork: stop it first. */
+/* Start the thread. 0 / -EAGAIN, -ENOMEM, -EMFILE. Never before a fork: stop it first. */
 int watchdog_start(struct js *js, struct watchdog **ret_watchdog);
 
 /* Join and free; takes NULL. Not while armed. */
@@ -26,8 +26,15 @@ void watchdog_stop(struct watchdog *watchdog);
 void watchdog_arm(struct watchdog *watchdog, uint64_t deadline_ns);
 
 /*
- * JavaScript that runs is asked for a tick (js.h) at at_ns (mono), once; UINT64_MAX: not at all, as
- * long as nothing else is said. Owner's thread, before watchdog_arm() for what is armed next, or in
+ * Ticks are asked for only when there is something to do: loop_fd (kept) is readable, or four times
+ * tick_ns have passed since the moment named below, for the timers that a loop has besides.
+ * -1: it is not known what there is to do. Before the first watchdog_arm().
+ */
+void watchdog_watch(struct watchdog *watchdog, int loop_fd, uint64_t tick_ns);
+
+/*
+ * JavaScript that runs may be asked for a tick (js.h) from at_ns (mono) on, once; UINT64_MAX: not at
+ * all, as long as nothing else is said. Owner's thread, before watchdog_arm() for what is armed next, or in
  * the tick for the one after it.
  */
 void watchdog_tick_at(struct watchdog *watchdog, uint64_t at_ns);

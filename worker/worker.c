@@ -22,6 +22,7 @@
 #include "worker/handover.h"
 #include "worker/http.h"
 #include "worker/js.h"
+#include "worker/loop.h"
 #include "worker/recycle.h"
 #include "worker/render.h"
 #include "worker/will.h"
@@ -239,20 +240,6 @@ static void pin(const struct peer *peer)
                  log_str("error", strerror(errno)));
 }
 
-/* One thread uses the base, so no locks; time comes from our own clock, so no cache of it. */
-static struct event_base *new_base(void)
-{
-    struct event_config *config = event_config_new();
-    struct event_base *base = NULL;
-
-    if (!config)
-        return NULL;
-    if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0)
-        base = event_base_new_with_config(config);
-    event_config_free(config);
-    return base;
-}
-
 static struct js *load_cold(const struct heritage *heritage)
 {
     static struct problem problem; /* 8 kB */
@@ -275,9 +262,11 @@ static int set_up(struct life *life, struct js *js)
     if (!w->js)
         return -EINVAL;
     w->takes_request = js_contract(w->js)->takes_request;
-    w->base = new_base();
-    if (!w->base)
-        return -ENOMEM;
+    error = loop_new(&w->base, &w->loop_fd);
+    if (error)
+        return error;
+    if (w->loop_fd < 0)
+        log_debug("what the loop has to do does not show; ticks come blindly");
     error = cold_open(h->region, w->row, &w->cold);
     if (error)
         return error;

@@ -30,6 +30,7 @@ struct worker {
     uint32_t number;             /* among the workers of its generation */
     struct offers *offers;       /* NULL: there is no other worker */
     struct event_base *base;
+    int loop_fd; /* loop.h; -1: none */
     struct js *js;
     struct renderer *renderer;
     struct http *http;

@@ -67,6 +67,10 @@ void watchdog_tick_at(struct watchdog *watchdog, uint64_t at_ns)
     watchdog->tick_at_ns = at_ns;
 }
 
+void watchdog_watch(struct watchdog *watchdog, int loop_fd, uint64_t tick_ns)
+{
+}
+
 void js_set_tick(struct js *js, void (*tick)(void *arg), void *arg)
 {
     js->tick = tick;

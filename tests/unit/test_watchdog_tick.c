@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+/* test_watchdog_tick.c - ticks of worker/watchdog.c, and when its thread sleeps. */
+#include "tests/unit/watchdog_fixture.h"
+
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static void a_tick_is_asked_for_at_its_time_and_not_before(void **state)
+{
+    struct fixture *f = *state;
+
+    for (unsigned i = 1; i <= 20; i++) {
+        uint64_t at_ns = mono_ns() + MS_NS;
+        unsigned before = ticks(&f->js);
+
+        watchdog_tick_at(f->watchdog, at_ns);
+        watchdog_arm(f->watchdog, at_ns + HOUR_NS);
+        wait_for_tick(&f->js, before + 1);
+        watchdog_tick_at(f->watchdog, UINT64_MAX);
+        watchdog_disarm(f->watchdog);
+        assert_true(f->js.tick_ns >= at_ns);
+    }
+    assert_int_equal(shots(&f->js), 0);
+}
+
+/* The first ask may have found no JavaScript, because the owner was not there yet. */
+static void a_tick_is_asked_for_again_until_the_owner_names_the_next(void **state)
+{
+    struct fixture *f = *state;
+    unsigned asked;
+
+    watchdog_tick_at(f->watchdog, PAST_NS);
+    watchdog_arm(f->watchdog, mono_ns() + HOUR_NS);
+    wait_for_tick(&f->js, 3);
+    watchdog_tick_at(f->watchdog, mono_ns() + HOUR_NS);
+    asked = ticks(&f->js);
+    begin_target(f, PAST_NS); /* while one comes and goes, none but one under way is asked for */
+    wait_for_shot(&f->js, 3);
+    end_target(f);
+    assert_in_range(ticks(&f->js), asked, asked + 1);
+}
+
+static void a_tick_named_in_a_tick_wakes_the_thread(void **state)
+{
+    struct fixture *f = *state;
+
+    watchdog_tick_at(f->watchdog, mono_ns() + HOUR_NS);
+    watchdog_arm(f->watchdog, mono_ns() + 2 * HOUR_NS); /* it may sleep till then */
+    for (unsigned i = 0; i < 1000; i++) {
+        unsigned before = ticks(&f->js);
+
+        watchdog_tick_at(f->watchdog, mono_ns());
+        wait_for_tick(&f->js, before + 1);
+        watchdog_tick_at(f->watchdog, mono_ns() + HOUR_NS);
+    }
+    watchdog_disarm(f->watchdog);
+}
+
+/* The deadline is the same number each time, as for the timers of one render. */
+static void an_entry_with_the_deadline_of_the_last_one_has_its_own_tick(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t deadline_ns = mono_ns() + HOUR_NS;
+
+    for (unsigned i = 0; i < 5000; i++) {
+        unsigned before;
+
+        watchdog_tick_at(f->watchdog, deadline_ns);
+        watchdog_arm(f->watchdog, deadline_ns);
+        watchdog_disarm(f->watchdog);
+        before = ticks(&f->js);
+        watchdog_tick_at(f->watchdog, mono_ns() + i % 64 * 1000);
+        watchdog_arm(f->watchdog, deadline_ns);
+        wait_for_tick(&f->js, before + 1);
+        watchdog_disarm(f->watchdog);
+    }
+}
+
+static void a_deadline_comes_before_ticks(void **state)
+{
+    struct fixture *f = *state;
+
+    watchdog_tick_at(f->watchdog, PAST_NS);
+    begin_target(f, PAST_NS);
+    wait_for_shot(&f->js, 1);
+    end_target(f);
+    no_strays(f);
+}
+
+static void without_a_render_no_tick_is_asked_for(void **state)
+{
+    struct fixture *f = *state;
+    struct watchdog *other = NULL;
+    unsigned asked;
+
+    watchdog_tick_at(f->watchdog, PAST_NS);
+    watchdog_arm(f->watchdog, mono_ns() + HOUR_NS);
+    wait_for_tick(&f->js, 1);
+    watchdog_disarm(f->watchdog);
+    assert_int_equal(watchdog_start(&f->js, &other), 0);
+    begin_target(f, mono_ns() + HOUR_NS); /* in the past, but disarmed within: none is due */
+    end_target(f);
+    asked = ticks(&f->js);
+    atomic_store_explicit(&f->js.target, true, memory_order_seq_cst);
+    watchdog_arm(other, PAST_NS); /* its shots are what time passes by */
+    wait_for_shot(&f->js, 3);
+    watchdog_disarm(other);
+    watchdog_stop(other);
+    assert_in_range(ticks(&f->js), asked, asked + 1);
+}
+
+static uint64_t note_relief(void *arg)
+{
+    struct fixture *f = arg;
+    unsigned number;
+
+    (void)pthread_mutex_lock(&f->js.mutex);
+    number = ++f->js.shots;
+    (void)pthread_cond_signal(&f->js.shot);
+    (void)pthread_mutex_unlock(&f->js.mutex);
+    return number % 2 ? 0 : MS_NS;
+}
+
+static void javascript_that_takes_no_tick_is_relieved_until_it_returns(void **state)
+{
+    struct fixture *f = *state;
+    unsigned reliefs;
+
+    watchdog_set_relief(f->watchdog, note_relief, f);
+    watchdog_tick_at(f->watchdog, PAST_NS);
+    watchdog_arm(f->watchdog, mono_ns() + HOUR_NS);
+    wait_for_shot(&f->js, 5);
+    assert_true(ticks(&f->js) > 5); /* and asked all the while */
+    watchdog_disarm(f->watchdog);
+    reliefs = shots(&f->js);
+    watchdog_arm(f->watchdog, mono_ns() + HOUR_NS);
+    watchdog_disarm(f->watchdog);
+    assert_in_range(shots(&f->js), reliefs, reliefs + 1); /* one was under way */
+}
+
+static uint64_t note_early_relief(void *arg)
+{
+    struct fixture *f = arg;
+
+    if (f->js.asks < 4)
+        (void)atomic_fetch_add_explicit(&f->js.strays, 1, memory_order_seq_cst);
+    return 0;
+}
+
+/* On a busy machine this thread comes so late that it is relieved with good reason: after three asks
+ * in vain, and never before. It counts its moments after naming them, so `asks` is one too high at times. */
+static void javascript_that_takes_its_ticks_is_not_relieved(void **state)
+{
+    struct fixture *f = *state;
+
+    watchdog_set_relief(f->watchdog, note_early_relief, f);
+    watchdog_tick_at(f->watchdog, PAST_NS);
+    watchdog_arm(f->watchdog, mono_ns() + HOUR_NS);
+    for (unsigned i = 1; i <= 100; i++) {
+        wait_for_tick(&f->js, i);
+        watchdog_tick_at(f->watchdog, mono_ns());
+        (void)atomic_fetch_add_explicit(&f->js.named, 1, memory_order_seq_cst);
+    }
+    watchdog_disarm(f->watchdog);
+    no_strays(f);
+}
+
+/* ---- what the loop has to do ---- */
+
+static void pass_time(struct js *js, unsigned shots_of_ten_ms)
+{
+    struct watchdog *other = NULL;
+    unsigned before = shots(js);
+
+    assert_int_equal(watchdog_start(js, &other), 0);
+    atomic_store_explicit(&js->target, true, memory_order_seq_cst);
+    watchdog_arm(other, PAST_NS);
+    wait_for_shot(js, before + shots_of_ten_ms);
+    watchdog_disarm(other);
+    watchdog_stop(other);
+    atomic_store_explicit(&js->target, false, memory_order_seq_cst);
+}
+
+static void a_tick_waits_until_it_has_something_to_do(void **state)
+{
+    struct fixture *f = *state;
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    watchdog_watch(f->watchdog, fd, HOUR_NS);
+    for (unsigned i = 1; i <= 100; i++) {
+        unsigned before = ticks(&f->js);
+
+        watchdog_tick_at(f->watchdog, mono_ns());
+        watchdog_arm(f->watchdog, mono_ns() + HOUR_NS);
+        if (i == 1)
+            pass_time(&f->js, 3);
+        assert_int_equal(ticks(&f->js), before);
+        assert_int_equal(eventfd_write(fd, 1), 0);
+        wait_for_tick(&f->js, before + 1);
+        watchdog_tick_at(f->watchdog, UINT64_MAX);
+        watchdog_disarm(f->watchdog);
+        assert_int_equal(eventfd_read(fd, &(eventfd_t){0}), 0);
+    }
+    (void)close(fd);
+}
+
+static void what_is_ready_is_not_looked_at_before_the_tick_may_come(void **state)
+{
+    struct fixture *f = *state;
+    int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    watchdog_watch(f->watchdog, fd, HOUR_NS);
+    watchdog_tick_at(f->watchdog, mono_ns() + HOUR_NS);
+    watchdog_arm(f->watchdog, mono_ns() + 2 * HOUR_NS);
+    pass_time(&f->js, 3);
+    assert_int_equal(ticks(&f->js), 0);
+    watchdog_tick_at(f->watchdog, mono_ns());
+    wait_for_tick(&f->js, 1);
+    watchdog_disarm(f->watchdog);
+    (void)close(fd);
+}
+
+static void a_loop_with_nothing_to_do_has_its_tick_after_four(void **state)
+{
+    struct fixture *f = *state;
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    uint64_t at_ns = mono_ns();
+
+    watchdog_watch(f->watchdog, fd, MS_NS / 2);
+    watchdog_tick_at(f->watchdog, at_ns);
+    watchdog_arm(f->watchdog, at_ns + HOUR_NS);
+    wait_for_tick(&f->js, 1);
+    watchdog_disarm(f->watchdog);
+    assert_true(f->js.tick_ns >= at_ns + 2 * MS_NS);
+    (void)close(fd);
+}
+
+static void an_ask_in_vain_is_repeated_whatever_the_loop_has_to_do(void **state)
+{
+    struct fixture *f = *state;
+    int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    watchdog_watch(f->watchdog, fd, HOUR_NS);
+    watchdog_tick_at(f->watchdog, mono_ns());
+    watchdog_arm(f->watchdog, mono_ns() + HOUR_NS);
+    wait_for_tick(&f->js, 1);
+    assert_int_equal(eventfd_read(fd, &(eventfd_t){0}), 0);
+    wait_for_tick(&f->js, 3);
+    watchdog_disarm(f->watchdog);
+    (void)close(fd);
+}
+
+static void a_relief_comes_when_there_is_something_to_do(void **state)
+{
+    struct fixture *f = *state;
+    int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+    unsigned reliefs;
+
+    watchdog_watch(f->watchdog, fd, HOUR_NS);
+    watchdog_set_relief(f->watchdog, note_relief, f);
+    watchdog_tick_at(f->watchdog, mono_ns());
+    watchdog_arm(f->watchdog, mono_ns() + HOUR_NS);
+    wait_for_shot(&f->js, 2);
+    assert_int_equal(eventfd_read(fd, &(eventfd_t){0}), 0);
+    pass_time(&f->js, 3); /* the last of them, if one was under way, is over */
+    reliefs = ticks(&f->js);
+    pass_time(&f->js, 3);
+    assert_int_equal(ticks(&f->js), reliefs); /* each relief asks as well */
+    assert_int_equal(eventfd_write(fd, 1), 0);
+    wait_for_tick(&f->js, reliefs + 2);
+    watchdog_disarm(f->watchdog);
+    (void)close(fd);
+}
+
+static void a_deadline_fires_while_the_loop_has_nothing_to_do(void **state)
+{
+    struct fixture *f = *state;
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    watchdog_watch(f->watchdog, fd, HOUR_NS);
+    for (unsigned i = 1; i <= 20; i++) {
+        unsigned before = shots(&f->js);
+
+        watchdog_tick_at(f->watchdog, mono_ns());
+        begin_target(f, mono_ns() + MS_NS);
+        wait_for_shot(&f->js, before + 1);
+        end_target(f);
+    }
+    assert_int_equal(ticks(&f->js), 0);
+    (void)close(fd);
+}
+
+static unsigned long switches_of(pid_t thread)
+{
+    char path[64], line[128];
+    unsigned long sum = 0, n;
+    FILE *file;
+
+    (void)snprintf(path, sizeof path, "/proc/self/task/%d/status", (int)thread);
+    file = fopen(path, "re");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file))
+        if (sscanf(line, "voluntary_ctxt_switches: %lu", &n) == 1)
+            sum += n;
+    (void)fclose(file);
+    return sum;
+}
+
+static void while_nothing_renders_the_thread_does_not_run(void **state)
+{
+    struct fixture *f = *state;
+    struct watchdog *other = NULL;
+    unsigned long before;
+    pid_t thread;
+
+    watchdog_tick_at(f->watchdog, PAST_NS);
+    watchdog_arm(f->watchdog, mono_ns() + HOUR_NS);
+    wait_for_tick(&f->js, 1);
+    thread = f->js.thread;
+    watchdog_disarm(f->watchdog);
+    before = switches_of(thread);
+    assert_int_equal(watchdog_start(&f->js, &other), 0);
+    atomic_store_explicit(&f->js.target, true, memory_order_seq_cst);
+    watchdog_arm(other, PAST_NS); /* ten milliseconds from shot to shot */
+    wait_for_shot(&f->js, 10);
+    watchdog_disarm(other);
+    watchdog_stop(other);
+    assert_in_range(switches_of(thread) - before, 0, 2); /* the last look, and falling asleep */
+}
+
+/* Each arm finds the timer set for an entry before it, and puts it off when it is 10 ms early. So it goes
+ * off only where this thread was kept from running for as long; these pauses are counted. */
+static void while_short_renders_come_and_go_the_thread_sleeps(void **state)
+{
+    struct fixture *f = *state;
+    unsigned long before, pauses = 0;
+    uint64_t begun_ns, now_ns, last_ns;
+
+    watchdog_watch(f->watchdog, -1, 20 * MS_NS);
+    watchdog_tick_at(f->watchdog, PAST_NS);
+    watchdog_arm(f->watchdog, mono_ns() + HOUR_NS);
+    wait_for_tick(&f->js, 1);
+    watchdog_disarm(f->watchdog);
+    before = switches_of(f->js.thread);
+    begun_ns = last_ns = mono_ns();
+    do {
+        uint64_t named_ns = mono_ns();
+
+        watchdog_tick_at(f->watchdog, named_ns + 20 * MS_NS);
+        watchdog_arm(f->watchdog, named_ns + HOUR_NS);
+        watchdog_disarm(f->watchdog);
+        now_ns = mono_ns();
+        pauses += now_ns - last_ns >= 10 * MS_NS;
+        last_ns = named_ns;
+    } while (now_ns - begun_ns < 200 * MS_NS);
+    assert_in_range(switches_of(f->js.thread) - before, 0, 2 + 2 * pauses);
+}
+
+int main(void)
+{
+#define WITH_WATCHDOG(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        WITH_WATCHDOG(a_tick_is_asked_for_at_its_time_and_not_before),
+        WITH_WATCHDOG(a_tick_is_asked_for_again_until_the_owner_names_the_next),
+        WITH_WATCHDOG(a_tick_named_in_a_tick_wakes_the_thread),
+        WITH_WATCHDOG(an_entry_with_the_deadline_of_the_last_one_has_its_own_tick),
+        WITH_WATCHDOG(a_deadline_comes_before_ticks),
+        WITH_WATCHDOG(without_a_render_no_tick_is_asked_for),
+        WITH_WATCHDOG(javascript_that_takes_no_tick_is_relieved_until_it_returns),
+        WITH_WATCHDOG(javascript_that_takes_its_ticks_is_not_relieved),
+        WITH_WATCHDOG(a_tick_waits_until_it_has_something_to_do),
+        WITH_WATCHDOG(what_is_ready_is_not_looked_at_before_the_tick_may_come),
+        WITH_WATCHDOG(a_loop_with_nothing_to_do_has_its_tick_after_four),
+        WITH_WATCHDOG(an_ask_in_vain_is_repeated_whatever_the_loop_has_to_do),
+        WITH_WATCHDOG(a_relief_comes_when_there_is_something_to_do),
+        WITH_WATCHDOG(a_deadline_fires_while_the_loop_has_nothing_to_do),
+        WITH_WATCHDOG(while_nothing_renders_the_thread_does_not_run),
+        WITH_WATCHDOG(while_short_renders_come_and_go_the_thread_sleeps),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
