@@ -2,6 +2,7 @@
 """The fixture `ssrd`: starts the server with a bundle and a config of the test's own, ends it afterwards."""
 
 import os
+import pathlib
 import shutil
 import subprocess
 import tempfile
@@ -22,18 +23,28 @@ def sockets():
 
 
 @pytest.fixture
+def for_all():
+    """A folder that every user may read, wherever pytest's own are."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="ssrd-", dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
 def ssrd(tmp_path, sockets, request):
     """start(bundle, config={…}, …) -> Server that is ready.
 
     config    merged over the harness's own keys (addresses, one worker); a section given replaces single keys
     options   further arguments of the command line
+    folder    where bundle and config are written, instead of tmp_path
     ready     False: don't wait for READY=1
     """
     servers = []
 
-    def start(bundle=harness.HELLO, config=None, options=(), ready=True, **more):
+    def start(bundle=harness.HELLO, config=None, options=(), ready=True, folder=tmp_path, **more):
         number = len(servers)
-        bundle_path = tmp_path / "server.js"
+        bundle_path = folder / "server.js"
         if bundle is not None:
             bundle_path.write_text(bundle, encoding="utf-8")
         port, admin_port = harness.free_port(), harness.free_port()
@@ -51,9 +62,9 @@ def ssrd(tmp_path, sockets, request):
                 whole[key] = {**whole[key], **value}
             else:
                 whole[key] = value
-        file = tmp_path / "ssrd.yaml"
+        file = folder / "ssrd.yaml"
         file.write_text(yaml.safe_dump(whole), encoding="utf-8")
-        server = harness.Server(tmp_path, ["-c", str(file), *options], address=("127.0.0.1", port),
+        server = harness.Server(folder, ["-c", str(file), *options], address=("127.0.0.1", port),
                                 admin=("127.0.0.1", admin_port), control=control, **more)
         server.config_file, server.config, server.bundle = file, whole, bundle_path
         servers.append(server)

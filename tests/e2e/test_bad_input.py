@@ -64,12 +64,10 @@ def test_folder_in_place_of_a_bundle(ssrd, tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody who may not read")
-def test_bundle_that_may_not_be_read(ssrd, tmp_path):
-    (tmp_path / "server.js").write_text(harness.HELLO)
-    (tmp_path / "server.js").chmod(0)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    server = ssrd(None, {"admin": {"listen": "off"}}, ready=False, user="nobody")
+def test_bundle_that_may_not_be_read(ssrd, for_all):
+    (for_all / "server.js").write_text(harness.HELLO)
+    (for_all / "server.js").chmod(0)
+    server = ssrd(None, {"admin": {"listen": "off"}}, ready=False, folder=for_all, user="nobody")
     refused(server, EX_CONFIG, "not readable")
 
 
@@ -144,21 +142,17 @@ def test_no_descriptors_left(ssrd):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
-def test_started_without_root_serves_and_says_what_it_goes_without(ssrd, tmp_path, sockets):
+def test_started_without_root_serves_and_says_what_it_goes_without(ssrd, for_all, sockets):
     os.chmod(sockets, 0o777)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    server = ssrd(config={"user": "daemon"}, user="nobody")
+    server = ssrd(config={"user": "daemon"}, folder=for_all, user="nobody")
     assert server.get().status == 200
     server.wait_log("`?user`? has no effect")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
-def test_read_only_folder_for_the_control_socket(ssrd, tmp_path, sockets):
+def test_read_only_folder_for_the_control_socket(ssrd, for_all, sockets):
     os.chmod(sockets, 0o555)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    server = ssrd(ready=False, user="nobody")
+    server = ssrd(ready=False, folder=for_all, user="nobody")
     assert not server.wait_notify("READY=1")
     assert server.wait() in (EX_UNAVAILABLE, EX_OSERR, EX_CONFIG)
     assert server.control in server.log and server.leftovers() == []

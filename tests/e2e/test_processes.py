@@ -197,11 +197,9 @@ def limit_processes(server, count):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
-def test_no_process_to_be_had_is_got_over(ssrd, tmp_path, sockets):
+def test_no_process_to_be_had_is_got_over(ssrd, for_all, sockets):
     os.chmod(sockets, 0o777)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    server = ssrd(user="nobody")
+    server = ssrd(folder=for_all, user="nobody")
     limit_processes(server, 0)
     done = server.ctl("reload", check=False)
     assert done.returncode == 1 and "zygote can't be started" in done.stdout + done.stderr
