@@ -5,7 +5,8 @@
 // first whether anything has, by comparisons generated for this realm; only then it works.
 'use strict';
 {
-    const { apply, ownKeys, getOwnPropertyDescriptor, getPrototypeOf, defineProperty, deleteProperty } = Reflect;
+    const { apply, ownKeys, getOwnPropertyDescriptor, getPrototypeOf, setPrototypeOf, defineProperty,
+        deleteProperty } = Reflect;
     const { keys, is } = Object;
     const { exec } = RegExp.prototype;
     const { has, forEach } = Map.prototype;
@@ -18,7 +19,7 @@
     const WARN = 3;    // JS_CONSOLE_WARN
     const told = { __proto__: null };
 
-    let record = null; // [{target, keys, own, count}], the global object first
+    let record = null; // [{target, prototype, own, count}], the global object first
     let globalChecks = []; // each () => nothing of its part has changed
     let intrinsicChecks = [];
     let anyRegExp = null;
@@ -34,7 +35,7 @@
         for (const key of ownKeys(target))
             if (!isSkipped(target, key))
                 own.set(key, getOwnPropertyDescriptor(target, key));
-        return { target, own, count: keys(target).length };
+        return { target, prototype: getPrototypeOf(target), own, count: keys(target).length };
     }
 
     // V8 answers keys() from the hidden class, unless the properties stand in a hash table, as they do in namespaces
@@ -108,6 +109,7 @@
         globalChecks = checksOf(0, 1);
         intrinsicChecks = checksOf(1, record.length);
         anyRegExp = /(?:)/;
+        return record.map(({ target }) => target);
     };
 
     const pass = (checks) => {
@@ -116,12 +118,15 @@
                 return false;
         return true;
     };
-    const arePristine = () => {
-        for (let i = 1; i < record.length; i++)
+    // Where hidden classes can't be seen (js_shape.h): the numbers of those that have more or fewer properties that are
+    // enumerable.
+    function countedAnew() {
+        const changed = [];
+        for (let i = 0; i < record.length; i++)
             if (keys(record[i].target).length !== record[i].count)
-                return false;
-        return pass(intrinsicChecks);
-    };
+                changed[changed.length] = i;
+        return changed;
+    }
 
     // What was made unchangeable gets at least its old value, and is told of once.
     function giveUp(target, key, own) {
@@ -138,7 +143,7 @@
                     giveUp(target, now[i], { value: undefined });
             }
     }
-    function putBack({ target, own }, left) {
+    function putBack({ target, prototype, own }, left) {
         remove(target, own, ownKeys(target), left);
         apply(forEach, own, [(before, key) => {
             const now = getOwnPropertyDescriptor(target, key);
@@ -149,25 +154,46 @@
                     giveUp(target, key, 'value' in before ? { value: before.value } : {});
             }
         }]);
+        if (getPrototypeOf(target) !== prototype) {
+            left[left.length] = '__proto__';
+            setPrototypeOf(target, prototype);
+        }
+    }
+    // The common case: the render has set globals of its own, and changed none.
+    function tidy(global, left) {
+        const { length } = left;
+        remove(global.target, global.own, ownKeys(global.target), left);
+        if (left.length === length)
+            putBack(global, left);
+    }
+    function putIntrinsicBack(i, left) {
+        const { length } = left;
+        putBack(record[i], left);
+        if (left.length !== length)
+            settle(record[i].target);
     }
 
-    // -> the keys that were put back; undefined: there was nothing to do
-    native.restore = () => {
+    // changed: the numbers of the recorded objects that have gained, lost or reconfigured properties; undefined: none
+    // has; true: nobody has looked. -> the keys that were put back; undefined: there was nothing to do
+    native.restore = (changed) => {
         apply(exec, anyRegExp, ['']); // RegExp.$1 and its like
+        const isGlobalIntact = pass(globalChecks);
+        const areOthersIntact = pass(intrinsicChecks);
+        if (changed === undefined && isGlobalIntact && areOthersIntact)
+            return undefined;
         const left = [];
-        if (!pass(globalChecks)) {
+        const shapes = changed === true ? countedAnew() : changed || [];
+        if (!isGlobalIntact)
             putBack(record[0], left);
-        } else {
-            if (keys(global).length !== record[0].count)
-                remove(global, record[0].own, ownKeys(global), left);
-        }
-        if (!arePristine())
-            for (let i = 1; i < record.length; i++) {
-                const { length } = left;
-                putBack(record[i], left);
-                if (left.length !== length)
-                    settle(record[i].target);
-            }
+        else if (shapes[0] === 0)
+            tidy(record[0], left);
+        if (!areOthersIntact)
+            for (let i = 1; i < record.length; i++)
+                putIntrinsicBack(i, left);
+        else
+            for (let i = 0; i < shapes.length; i++)
+                if (shapes[i] !== 0)
+                    putIntrinsicBack(shapes[i], left);
         return left.length === 0 ? undefined : left;
     };
 }

@@ -2,14 +2,12 @@
 /* http_reply.c - see http_reply.h. */
 #include "worker/http_reply.h"
 
+#include "shm/page_checksum.h"
 #include "worker/http_date.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 void reply_add(struct reply_text *text, const char *data, size_t bytes)
 {
@@ -160,7 +158,7 @@ void reply_date_renew(struct reply_date *date, uint64_t now_ms, uint64_t wall_no
 void reply_etag(const char *body, size_t body_bytes, char ret_etag[static REPLY_ETAG_BYTES])
 {
     static const char hex[] = "0123456789abcdef";
-    uint64_t hash = XXH3_64bits(body, body_bytes);
+    uint64_t hash = page_checksum(body, body_bytes);
 
     ret_etag[0] = '"';
     for (int i = 0; i < 16; i++)

@@ -95,7 +95,8 @@ struct js_options {
     struct js_outside outside; /* NULLs: every ask is refused */
     void *arg;                 /* kept, handed to console and outside */
     enum js_isolation isolation;
-    const char *expose; /* tests: one function of `native` set on globalThis; or NULL */
+    bool blind_to_shapes; /* tests: isolation as on a V8 where js_shape.h does not work */
+    const char *expose;   /* tests: one function of `native` set on globalThis; or NULL */
 };
 
 /*

@@ -63,6 +63,10 @@ void js_start(const char *flags)
     if (js_platform)
         return;
     v8::V8::SetFlagsFromString("--single-threaded");
+    /* Renderers walk trees of objects with many shapes (the props of each component). With V8's own
+     * limit of 4 their sites look shapes up in a table that thrashes; compared one after another React's page
+     * takes a fifth less. More than 32 cost where there are as many (perf/README.md, "Renders"). */
+    v8::V8::SetFlagsFromString("--max-valid-polymorphic-map-count=32");
 #if !JS_V8_AT_LEAST(12, 0) /* 12.6 took the keyword away again */
     v8::V8::SetFlagsFromString("--harmony-import-assertions"); /* import … assert {type: 'json'} */
 #endif
@@ -208,6 +212,7 @@ static void drop_handles(js *js)
     js_timers_clear(js);
     js->watch.Reset();
     js->restore.Reset();
+    js->shapes.clear();
     js->native.Reset();
     js->describe.Reset();
     js->whole.Reset();

@@ -586,6 +586,7 @@ void js_end_all(js *js)
     if (!js->isolate)
         return;
     js->restore.Reset();
+    js->shapes.clear();
     for (auto &render : js->slots) {
         render->signal.Reset(); /* nothing of JavaScript runs any more */
         if (render->open)

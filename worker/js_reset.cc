@@ -18,14 +18,32 @@ static v8::MaybeLocal<v8::Value> call_native(js *js, Entry &entry, const char *n
     return function.As<v8::Function>()->Call(entry.context, v8::Undefined(js->isolate), 0, nullptr);
 }
 
+/* What record() has taken down, in its order. */
+static void take_shapes(js *js, Entry &entry, v8::Local<v8::Value> recorded)
+{
+    if (js->options.blind_to_shapes || !recorded->IsArray() ||
+        !js_shape_works(js->isolate, entry.context))
+        return;
+    v8::Local<v8::Array> targets = recorded.As<v8::Array>();
+    js->shapes.resize(targets->Length());
+    for (uint32_t i = 0; i < targets->Length(); i++) {
+        v8::Local<v8::Value> target;
+        if (!targets->Get(entry.context, i).ToLocal(&target) || !target->IsObject()) {
+            js->shapes.clear();
+            return;
+        }
+        js_shape_take(js->isolate, target.As<v8::Object>(), &js->shapes[i]);
+    }
+}
+
 bool js_reset_record(js *js, js_error **ret_error)
 {
-    v8::Local<v8::Value> ignored, restore;
+    v8::Local<v8::Value> recorded, restore;
 
     if (js->options.isolation != JS_RESET)
         return true;
     Entry entry(js);
-    if (!call_native(js, entry, "record").ToLocal(&ignored) ||
+    if (!call_native(js, entry, "record").ToLocal(&recorded) ||
         !js->native.Get(js->isolate)
              ->Get(entry.context, js_name(js->isolate, "restore"))
              .ToLocal(&restore) ||
@@ -34,7 +52,29 @@ bool js_reset_record(js *js, js_error **ret_error)
         return false;
     }
     js->restore.Reset(js->isolate, restore.As<v8::Function>());
+    take_shapes(js, entry, recorded);
     return true;
+}
+
+/* For restore(): the numbers of those whose shape has changed; undefined: of none; true: nobody
+ * knows. */
+static v8::Local<v8::Value> changed(js *js, Entry &entry)
+{
+    v8::Local<v8::Array> numbers;
+    uint32_t count = 0;
+
+    if (js->shapes.empty())
+        return v8::True(js->isolate);
+    for (size_t i = 0; i < js->shapes.size(); i++) {
+        if (js_shape_is_same(&js->shapes[i]))
+            continue;
+        if (numbers.IsEmpty())
+            numbers = v8::Array::New(js->isolate);
+        numbers->Set(entry.context, count++, v8::Number::New(js->isolate, (double)i)).Check();
+    }
+    if (numbers.IsEmpty())
+        return v8::Undefined(js->isolate);
+    return numbers;
 }
 
 static void note_leftovers(js *js, v8::Local<v8::Context> context, v8::Local<v8::Array> keys)
@@ -60,13 +100,16 @@ void js_reset(js *js)
     js_outcome left;
     {
         Entry entry(js);
-        v8::Local<v8::Value> keys;
+        v8::Local<v8::Value> keys, numbers = changed(js, entry);
 
         if (js->restore.Get(js->isolate)
-                ->Call(entry.context, v8::Undefined(js->isolate), 0, nullptr)
+                ->Call(entry.context, v8::Undefined(js->isolate), 1, &numbers)
                 .ToLocal(&keys)) {
             if (keys->IsArray())
                 note_leftovers(js, entry.context, keys.As<v8::Array>());
+            if (keys->IsArray() || numbers->IsArray())
+                for (js_shape &shape : js->shapes)
+                    js_shape_retake(&shape);
         } else if (!js_stopped(js)) {
             js_report(js, entry.caught.Exception(), entry.caught.Message(), "isolation:");
             entry.caught.Reset();

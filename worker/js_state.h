@@ -7,6 +7,7 @@
 #define SSRD_WORKER_JS_STATE_H
 
 #include "worker/js.h"
+#include "worker/js_shape.h"
 #include "worker/js_utf8.h"
 #include "worker/js_v8.h"
 
@@ -203,6 +204,7 @@ struct js {
     size_t wait_count = 0;          /* of all renders, settled ones too */
 
     v8::Global<v8::Function> restore; /* polyfills/isolation.js; set when a bundle has loaded */
+    std::vector<js_shape> shapes;     /* of what it watches; empty: shapes can't be seen */
     std::string leftovers;
 
     Page page;

@@ -150,6 +150,7 @@ static inline void on_done(void *arg, const struct js_result *result)
 }
 
 static enum js_isolation fixture_isolation; /* of the isolates that setup() makes */
+static bool fixture_blind;
 
 static inline int setup(void **state)
 {
@@ -160,6 +161,7 @@ static inline int setup(void **state)
                                  .console = on_console,
                                  .outside = {on_ask, on_forget},
                                  .isolation = fixture_isolation,
+                                 .blind_to_shapes = fixture_blind,
                                  .expose = JS_EXPOSE,
                                  .arg = b};
     struct js_error *error = NULL;
