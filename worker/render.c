@@ -529,14 +529,18 @@ bool renderer_ready(const struct renderer *renderer)
 }
 
 /* A render is given its timeout twice: to wait behind others, one of which may have hung for as long,
- * and to run. Beyond that its client has been left waiting for longer than anybody was promised. */
+ * and to run. Beyond that its client has been left waiting for longer than anybody was promised. What
+ * is typical may be of a route with a longer timeout: it counts up to the own, or who has not waited
+ * at all would be late, and so would all after him, and nothing would change what is typical. */
 static bool is_late(const struct renderer *r, const struct render_job *job)
 {
     uint64_t now_ns = mono_ns();
     uint64_t waited_ns = now_ns > job->queued_ns ? now_ns - job->queued_ns : 0;
-    uint64_t limit_ms = 2 * job->timeout_ms + r->worker->config->render.grace_ms;
+    uint64_t timeout_ns = job->timeout_ms * UINT64_C(1000000);
+    uint64_t typical_ns = r->typical_ns < timeout_ns ? r->typical_ns : timeout_ns;
+    uint64_t grace_ns = r->worker->config->render.grace_ms * UINT64_C(1000000);
 
-    return waited_ns + r->typical_ns > limit_ms * UINT64_C(1000000);
+    return waited_ns + typical_ns > 2 * timeout_ns + grace_ns;
 }
 
 void renderer_turn(struct renderer *renderer)

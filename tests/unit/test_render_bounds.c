@@ -28,6 +28,27 @@ static void what_can_not_end_in_time_is_said_to_be_late(void **state)
     assert_true(was_late);
 }
 
+/* Else one slow page of a route with a long timeout would shed all others, for ever. */
+static void who_has_not_waited_is_not_late_however_long_others_took(void **state)
+{
+    struct fixture *f = *state;
+
+    f->js.stays_open = true;
+    f->js.timer_ms = mono_ms() + 3600000;
+    f->job[0].timeout_ms = 3600000;
+    assert_int_equal(submit(f, 0), 0);
+    renderer_turn(f->worker.renderer);
+    f->job[0].start_ns -= UINT64_C(3000000000000); /* 50 minutes */
+    assert_false(renderer_cancel(f->worker.renderer, &f->job[0]));
+    run(f);
+    assert_string_equal(f->ended, "a");
+    f->js.stays_open = false;
+    f->job[1].begin = note_late;
+    assert_int_equal(submit(f, 1), 0);
+    run(f);
+    assert_false(was_late);
+}
+
 static void what_comes_back_goes_first_and_past_the_bound(void **state)
 {
     struct fixture *f = *state;
@@ -82,6 +103,7 @@ int main(void)
 #define WITH_RENDERER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         WITH_RENDERER(what_can_not_end_in_time_is_said_to_be_late),
+        WITH_RENDERER(who_has_not_waited_is_not_late_however_long_others_took),
         WITH_RENDERER(what_comes_back_goes_first_and_past_the_bound),
         WITH_RENDERER(a_route_has_a_bound_of_its_own),
         WITH_RENDERER(the_bound_is_that_of_all_workers),
