@@ -348,6 +348,7 @@ static void proven(void *arg, const struct js_result *result)
         break;
     case JS_TIMEOUT:
     case JS_GONE: /* nobody leaves here */
+    case JS_STALL:
         problem_set(proof->problem,
                     "%snot rendered within render.timeout (%llu ms): it loops, or its promise "
                     "never settles%s%s",

@@ -100,6 +100,7 @@ static void on_rendered(void *arg, const struct js_result *result)
         break;
     case JS_TIMEOUT:
     case JS_GONE: /* nobody leaves here */
+    case JS_STALL:
         problem_set(&problem,
                     "%snot done within render.timeout: it loops, or its promise never settles",
                     prefix);

@@ -200,7 +200,7 @@ static void settle(struct conn *c)
     }
     if (unlikely(c->unsent != NULL)) {
         watch(c, EV_WRITE);
-        deadline_set(&http->send, &c->deadline, http->now_ms);
+        deadline_keep(&http->send, &c->deadline, http->now_ms);
     } else if (c->request) {
         deadline_clear(&c->deadline); /* the render has its own */
         if (c->watching == EV_WRITE)  /* what stood ahead of it is out: nothing is to be written */
@@ -386,13 +386,18 @@ static void on_readable(struct conn *c)
 
 static void on_writable(struct conn *c)
 {
+    struct request *r = c->request;
     int error = out_resume(c);
 
     if (error && error != -EAGAIN)
         c->dead = true;
-    if (error == 0 && c->request)
-        flight_stream_drained(c->request);
-    go_on(c); /* restarts the send deadline too: each bit of progress does */
+    deadline_clear(&c->deadline); /* each bit of progress begins it anew */
+    if (error == 0 && r) {
+        flight_stream_drained(r);
+        if (!r->conn)
+            return;
+    }
+    go_on(c);
 }
 
 static void on_event(evutil_socket_t fd, short events, void *arg)

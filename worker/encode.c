@@ -98,6 +98,11 @@ enum page_encoding encoder_best(struct encoder *e, const struct http_parse *head
     return (enum page_encoding)e->best[mask];
 }
 
+enum page_encoding encoder_wanted(struct encoder *e, const struct http_parse *head)
+{
+    return encoder_best(e, head, e->configured);
+}
+
 enum page_encoding encoder_choose(struct encoder *e, const struct http_parse *head,
                                   const struct page *page)
 {
@@ -113,7 +118,7 @@ enum page_encoding encoder_lacks(struct encoder *e, const struct http_parse *hea
 
     if (!(page->flags & PAGE_PACKABLE))
         return PAGE_IDENTITY;
-    best = encoder_best(e, head, e->configured);
+    best = encoder_wanted(e, head);
     if (best == PAGE_IDENTITY || page->variant[best].head_offset != 0 ||
         (page->flags & PAGE_GAINED_NOTHING(best)))
         return PAGE_IDENTITY;
@@ -152,8 +157,7 @@ bool encoder_pays(const struct encoder *e, const struct js_result *r)
 
 /* ---- adding one ---- */
 
-/* A tag of its own for each encoding (RFC 9110 section 8.8.3.3): `"x"` becomes `"x-br"`. Bytes. */
-static size_t make_etag(struct span etag, enum page_encoding encoding, char *out, size_t cap_bytes)
+size_t encoder_etag(struct span etag, enum page_encoding encoding, char *out, size_t cap_bytes)
 {
     size_t name_bytes = strlen(names[encoding]);
 
@@ -175,13 +179,11 @@ static bool line_is(const char *line, size_t bytes, const char *name)
            strncasecmp(line, name, name_bytes) == 0;
 }
 
-/* The identity's head with another length and tag, and Content-Encoding. */
-static void add_head(struct reply_text *t, const struct page *page, enum page_encoding encoding,
-                     size_t body_bytes, struct span etag)
+void encoder_head(struct reply_text *t, struct span head, enum page_encoding encoding,
+                  size_t body_bytes, struct span etag)
 {
-    const struct page_variant *v = &page->variant[PAGE_IDENTITY];
-    const char *at = page_at(page, v->head_offset);
-    const char *end = at + v->head_bytes;
+    const char *at = head.data;
+    const char *end = at + head.bytes;
 
     while (at < end) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));
@@ -270,8 +272,9 @@ struct hot_page *encoder_add(struct encoder *e, struct hot *hot, struct hot_page
     /* what saves less than a sixteenth is not worth a page's second copy */
     bytes = compress_bytes(e->compressor, encoding, effort, source.variant[PAGE_IDENTITY].body,
                            body, v->body_bytes - v->body_bytes / 16);
-    etag_bytes = make_etag(source.variant[PAGE_IDENTITY].etag, encoding, etag, sizeof etag);
-    add_head(&head, &from->page, encoding, bytes, (struct span){etag, etag_bytes});
+    etag_bytes = encoder_etag(source.variant[PAGE_IDENTITY].etag, encoding, etag, sizeof etag);
+    encoder_head(&head, source.variant[PAGE_IDENTITY].head, encoding, bytes,
+                 (struct span){etag, etag_bytes});
     if (bytes > 0 && !head.overflow && (etag_bytes > 0 || v->etag_bytes == 0)) {
         source.variant[encoding] = (struct page_variant_source){
             {head_text, head.bytes}, {body, bytes}, {etag, etag_bytes}};

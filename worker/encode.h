@@ -11,6 +11,7 @@
 #include "shm/page.h"
 #include "worker/compress.h"
 #include "worker/http_parse.h"
+#include "worker/http_reply.h"
 #include "worker/js.h"
 
 struct config;
@@ -30,6 +31,9 @@ bool encoder_pays(const struct encoder *encoder, const struct js_result *result)
 enum page_encoding encoder_best(struct encoder *encoder, const struct http_parse *head,
                                 unsigned mask);
 
+/* Of those that are configured the one that the request takes best. */
+enum page_encoding encoder_wanted(struct encoder *encoder, const struct http_parse *head);
+
 /* What to send of those that the page has. */
 enum page_encoding encoder_choose(struct encoder *encoder, const struct http_parse *head,
                                   const struct page *page);
@@ -37,6 +41,14 @@ enum page_encoding encoder_choose(struct encoder *encoder, const struct http_par
 /* What the page lacks and the request would rather have; PAGE_IDENTITY: nothing. */
 enum page_encoding encoder_lacks(struct encoder *encoder, const struct http_parse *head,
                                  const struct page *page);
+
+/* A tag of its own for each encoding (RFC 9110 section 8.8.3.3): `"x"` becomes `"x-br"`. Bytes; 0:
+ * etag is none that can be told apart, or too long. */
+size_t encoder_etag(struct span etag, enum page_encoding encoding, char *out, size_t cap_bytes);
+
+/* From a page's head to that of an encoding: its length and Content-Encoding, its tag unless bytes are 0. */
+void encoder_head(struct reply_text *text, struct span head, enum page_encoding encoding,
+                  size_t body_bytes, struct span etag);
 
 /*
  * The page with one encoding more, the caller its one holder; `page` keeps its holders. Where packing gains nothing that is noted in the

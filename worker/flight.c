@@ -125,7 +125,7 @@ void flight_end(struct flight *f)
     if (f->doomed)
         return;
     hot_release(f->stale);
-    flight_stream_free(f->stream);
+    flight_stream_free(f);
     while ((r = TAILQ_FIRST(&f->requests))) {
         TAILQ_REMOVE(&f->requests, r, link);
         request_free(r);

@@ -102,6 +102,7 @@ struct requests {
     struct flight_list others;
     struct flight_waiting waiting; /* for another worker's render */
     struct flight_waiting away;    /* offered to other workers */
+    size_t stream_bytes;           /* of streams: for slow readers, who alone get them */
     bool says_idle;                /* others know that this worker has nothing to render */
     struct event *bell;            /* NULL: there is no other worker */
     struct mark mark[FLIGHT_MARKS];
@@ -216,13 +217,14 @@ void flight_freshen_done(struct js_result *result); /* takes NULL */
 /* flight_stream.c. May the first request get its page in parts? */
 bool flight_can_stream(const struct flight *flight);
 bool flight_part(struct render_job *job, const struct js_part *part); /* the renderer's callback */
-void flight_stream_drained(struct request *request); /* its connection takes more */
-void flight_stream_left(struct request *request);    /* its connection closes */
+void flight_stream_drained(
+    struct request *request);                     /* its connection takes more, and may be gone */
+void flight_stream_left(struct request *request); /* its connection closes */
 /* The last part. True: *ret_whole is the page, to land as any other; valid as long as the flight. False:
  * it was for one reader, and the flight is over. */
 bool flight_stream_end(struct flight *flight, const struct js_result *result,
                        struct js_result *ret_whole);
-void flight_stream_free(struct flight_stream *stream); /* takes NULL */
+void flight_stream_free(struct flight *flight);
 
 /* flight_land.c. May the page be kept, and answer others without being asked for again? */
 void flight_judge(struct flight *flight, const struct js_result *result,

@@ -205,6 +205,7 @@ static void log_failure(const struct flight *f, const struct js_result *result, 
         [JS_ERROR] = "render failed",
         [JS_TIMEOUT] = "render took too long and was stopped",
         [JS_OOM] = "render met the heap limit and was stopped",
+        [JS_STALL] = "render's stream stalled and was stopped",
     };
     static const char *const doom[] = {
         "render hangs and can't be stopped; its worker ends",
@@ -497,6 +498,11 @@ static void flight_land(struct flight *f, const struct js_result *result)
     flight_freshen_done(fresh);
 }
 
+static bool is_timeout(enum js_outcome outcome)
+{
+    return outcome == JS_TIMEOUT || outcome == JS_STALL;
+}
+
 void flight_done(struct render_job *job, enum render_end end, const struct js_result *result)
 {
     struct flight *f = (struct flight *)job;
@@ -519,6 +525,6 @@ void flight_done(struct render_job *job, enum render_end end, const struct js_re
     } else {
         if (result->outcome != JS_GONE)
             log_failure(f, result, NULL);
-        flight_fail(f, result->outcome == JS_TIMEOUT ? 504 : 500, result->error);
+        flight_fail(f, is_timeout(result->outcome) ? 504 : 500, result->error);
     }
 }

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * flight_stream.c - pages that go out while they are made (prototypes: flight.h). The parts of a body
- * go to the one who asked first, and into the tee, out of which the page is stored when it is whole.
- * What is not for sharing has no tee: it is pulled as fast as its reader reads. Design:
- * worker/README.md, "Streams".
+ * go to the one who asked first (stream_out.c), and into the tee, out of which the page is stored when
+ * it is whole. What is not for sharing has no tee: it is pulled as fast as its reader reads, or a little
+ * ahead of him. Design: worker/README.md, "Streams".
  */
+#include "worker/compress_stream.h"
 #include "worker/conn.h"
 #include "worker/encode.h"
 #include "worker/flight.h"
 #include "worker/http_state.h"
+#include "worker/stream_out.h"
 #include "worker/worker.h"
 
 #include "shm/stats.h"
@@ -20,6 +22,11 @@
 /* Of a page that is both sent and kept; beyond it, it is sent only. */
 #define TEE_BYTES_MAX (16u * (size_t)MIB)
 
+/* Without a tee: so much is made ahead of a slow reader. Most pages are made to their end then, and
+ * keep no render open for him. In all streams of a worker together: */
+#define AHEAD_BYTES_MAX ((size_t)MIB)
+#define AHEAD_BYTES_ALL (16u * (size_t)MIB)
+
 struct flight_stream {
     struct js_result *head; /* with the first part: all but body and reads */
     char *tee;
@@ -27,6 +34,8 @@ struct flight_stream {
     size_t tee_cap_bytes;
     bool has_tee;
     struct request *to; /* who gets the parts; NULL: nobody, or gone */
+    struct stream_out out;
+    size_t counted_bytes; /* of requests.stream_bytes: what waits in `out`, without a tee */
 };
 
 /* ---- a result that outlives its callback ---- */
@@ -163,6 +172,64 @@ static void keep(struct flight *f, const char *data, size_t bytes)
 
 /* ---- the parts ---- */
 
+/* What waits for the reader has become more or less. */
+static void count_waiting(struct flight *f)
+{
+    struct flight_stream *s = f->stream;
+    size_t bytes = s->has_tee ? 0 : stream_out_waiting(&s->out);
+
+    f->all->stream_bytes += bytes - s->counted_bytes;
+    s->counted_bytes = bytes;
+}
+
+/* What is kept is pulled at its own speed: others wait for it, and the tee holds it anyway. */
+static bool wants_more(const struct flight *f)
+{
+    const struct flight_stream *s = f->stream;
+    size_t waiting = stream_out_waiting(&s->out);
+
+    if (s->has_tee || !s->to || (waiting == 0 && !s->to->conn->unsent))
+        return true;
+    return waiting < AHEAD_BYTES_MAX && f->all->stream_bytes < AHEAD_BYTES_ALL;
+}
+
+static void give(struct flight *f, const char *data, size_t bytes, bool is_last)
+{
+    struct flight_stream *s = f->stream;
+
+    struct conn *c = s->to ? s->to->conn : NULL;
+
+    if (c && !stream_out_add(&s->out, c, (struct span){data, bytes}, is_last)) {
+        c->dead = true;
+        (void)conn_progress(c);
+    }
+    count_waiting(f);
+}
+
+/* In the encoding that the reader would have, if it pays. */
+static void pack(struct flight *f, const struct request *first, struct span etag,
+                 struct reply_text *head)
+{
+    struct encoder *encoder = f->all->http->encoder;
+    enum page_encoding encoding = encoder_wanted(encoder, first->outer);
+    char packed_text[HTTP_HEAD_BYTES_MAX];
+    struct reply_text packed = {packed_text, 0, sizeof packed_text, false};
+    char tag[256];
+    size_t tag_bytes = encoder_etag(etag, encoding, tag, sizeof tag);
+
+    if (encoding == PAGE_IDENTITY || (etag.bytes > 0 && tag_bytes == 0))
+        return;
+    encoder_head(&packed, (struct span){head->data, head->bytes}, encoding, 0,
+                 (struct span){tag, tag_bytes});
+    if (packed.overflow || packed.bytes > head->cap_bytes)
+        return;
+    f->stream->out.packer = compress_stream_new(encoding);
+    if (!f->stream->out.packer)
+        return;
+    memcpy(head->data, packed.data, packed.bytes);
+    head->bytes = packed.bytes;
+}
+
 /* False: only the whole will do. */
 static bool begin_answer(struct flight *f, const struct js_result *head,
                          const struct cache_verdict *verdict)
@@ -182,6 +249,8 @@ static bool begin_answer(struct flight *f, const struct js_result *head,
     reply_page_head(&text, f->policy, head, verdict, (struct span){NULL, 0}, &about);
     if (text.overflow) /* told at the end */
         return false;
+    if (verdict->packable)
+        pack(f, first, about.etag, &text);
     f->stream->to = first;
     first->streams = f;
     answer_count(first->conn, cache.origin);
@@ -223,27 +292,26 @@ static bool first_part(struct flight *f, const struct js_part *part)
 bool flight_part(struct render_job *job, const struct js_part *part)
 {
     struct flight *f = (struct flight *)job;
-    struct flight_stream *s;
-    bool flows = true;
 
     http_wake(f->all->http);
     if (part->is_first && !first_part(f, part)) {
         (void)renderer_cancel(f->all->worker->renderer, job);
         return false;
     }
-    s = f->stream;
     keep(f, part->data, part->bytes);
-    if (s->to)
-        flows = conn_stream_part(s->to->conn, part->data, part->bytes);
-    /* what is kept is pulled at its own speed: others wait for it, and the tee holds it anyway */
-    return flows || s->has_tee;
+    give(f, part->data, part->bytes, false);
+    return wants_more(f);
 }
 
 void flight_stream_drained(struct request *r)
 {
     struct flight *f = r->streams;
 
-    if (f)
+    if (!f)
+        return;
+    stream_out_drained(&f->stream->out, r->conn);
+    count_waiting(f);
+    if (wants_more(f))
         renderer_resume(f->all->worker->renderer, &f->job);
 }
 
@@ -255,6 +323,8 @@ void flight_stream_left(struct request *r)
     if (!f)
         return;
     f->stream->to = NULL;
+    stream_out_done(&f->stream->out);
+    count_waiting(f);
     if (f->stream->has_tee)
         renderer_resume(f->all->worker->renderer, &f->job);
     else
@@ -263,10 +333,14 @@ void flight_stream_left(struct request *r)
 
 /* ---- its end ---- */
 
-void flight_stream_free(struct flight_stream *s)
+void flight_stream_free(struct flight *f)
 {
+    struct flight_stream *s = f->stream;
+
     if (!s)
         return;
+    f->all->stream_bytes -= s->counted_bytes;
+    stream_out_done(&s->out);
     mi_free(s->head);
     mi_free(s->tee);
     mi_free(s);
@@ -278,8 +352,7 @@ bool flight_stream_end(struct flight *f, const struct js_result *result,
     struct flight_stream *s = f->stream;
 
     keep(f, result->body, result->body_bytes);
-    if (s->to)
-        (void)conn_stream_part(s->to->conn, result->body, result->body_bytes);
+    give(f, result->body, result->body_bytes, true);
     if (!s->has_tee) {
         struct request *r = TAILQ_FIRST(&f->requests);
 

@@ -48,6 +48,7 @@ enum js_outcome {
     JS_TIMEOUT, /* ended by js_terminate() or js_cancel() */
     JS_OOM,     /* met the heap limit */
     JS_GONE,    /* js_cancel(): the client has gone, nobody wants it any more */
+    JS_STALL,   /* js_cancel(): the stream that is its body has been silent for too long */
 };
 
 enum js_console {
@@ -297,7 +298,7 @@ void js_run_timers(struct js *js, uint64_t now_ms);
 bool js_is_stuck(const struct js *js);
 
 /*
- * End an open render: JS_TIMEOUT or JS_GONE. The stream that is its body is cancelled too. Its timers go, what it waits for outside is forgotten,
+ * End an open render: JS_TIMEOUT, JS_GONE or JS_STALL. The stream that is its body is cancelled too. Its timers go, what it waits for outside is forgotten,
  * done is called; then the listeners of its request.signal run, which is JavaScript.
  */
 void js_cancel(struct js *js, struct js_open *open, enum js_outcome outcome);
@@ -317,6 +318,10 @@ struct js_part {
  */
 struct js_open *js_next_part(struct js *js, struct js_part *ret_part);
 void js_resume(struct js_open *open);
+
+/* An open render: the chunks that a body which is a stream has given so far, and one; 0: its body is
+ * no stream, or it has not come to its body yet. */
+uint64_t js_stream_chunks(const struct js_open *open);
 
 enum js_value {
     JS_VALUE_NOTHING, /* undefined */

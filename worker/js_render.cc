@@ -16,6 +16,7 @@
 #define BODY_KEEP_BYTES ((size_t)1 << 20)
 #define UNSETTLED "the promise that renderPage returned was still open when it was ended"
 #define LEFT "the client has gone"
+#define SILENT "the stream that is the page's body has given no chunk for render.stall"
 #define LASTED "promises were still open when the render was ended"
 
 enum progress { OPEN, ENDED };
@@ -572,12 +573,13 @@ void js_cancel(struct js *js, struct js_open *open, enum js_outcome outcome)
     js_result result = js_result_blank(js);
 
     assert(!js->ticking); /* its JavaScript may be what runs */
-    result.outcome = outcome == JS_GONE ? JS_GONE : JS_TIMEOUT;
+    result.outcome = outcome;
     v8::Isolate::Scope isolate_scope(js->isolate); /* handles of timers go */
     finish(js, open, &result,
-           literal_error(open->is_answered    ? LASTED
-                         : outcome == JS_GONE ? LEFT
-                                              : UNSETTLED));
+           literal_error(open->is_answered     ? LASTED
+                         : outcome == JS_GONE  ? LEFT
+                         : outcome == JS_STALL ? SILENT
+                                               : UNSETTLED));
     js_reset(js);
 }
 

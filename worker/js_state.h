@@ -119,6 +119,7 @@ struct js_open {
     v8::Global<v8::Array> flat;    /* js_stream.cc: the page whose body is a stream, without it */
     v8::Global<v8::Object> reader; /* that reads it */
     std::string chunks;            /* of it, not fetched yet */
+    uint64_t chunk_count = 0;      /* js_stream_chunks() */
     js_wait *room = nullptr;       /* what the reader waits for */
     bool has_part = false;         /* is in js.parts */
     bool parted = false;           /* a part was fetched */

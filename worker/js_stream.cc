@@ -58,6 +58,7 @@ static void stream_open(Info &info)
     }
     render->flat.Reset(isolate, info[0].As<v8::Array>());
     render->reader.Reset(isolate, info[1].As<v8::Object>());
+    render->chunk_count = 1;
     info.GetReturnValue().Set((double)render->serial);
 }
 
@@ -84,6 +85,7 @@ static void stream_chunk(Info &info)
         throw_error(js, "the body is larger than render.heap");
         return;
     }
+    render->chunk_count++;
     render->chunks.append(reinterpret_cast<const char *>(bytes.data), bytes.count);
     if (render->request.takes_parts && !render->has_part && bytes.count > 0) {
         render->has_part = true;
@@ -153,6 +155,11 @@ void js_resume(struct js_open *render)
         js_settle(room, JS_VALUE_NOTHING, nullptr, 0);
 }
 
+uint64_t js_stream_chunks(const struct js_open *render)
+{
+    return render->chunk_count;
+}
+
 void js_result_reads(const js_open *render, js_result *result)
 {
     result->reads.cookie = render->read_cookie;
@@ -178,6 +185,7 @@ void js_stream_end(js *js, js_open *render)
 {
     render->flat.Reset();
     render->reader.Reset();
+    render->chunk_count = 0;
     render->room = nullptr;
     if (render->has_part)
         js->parts.erase(std::find(js->parts.begin(), js->parts.end(), render->serial));

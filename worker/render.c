@@ -11,6 +11,7 @@
 #include "shm/peers.h"
 #include "shm/stats.h"
 #include "worker/lane.h"
+#include "worker/render_streams.h"
 #include "worker/watchdog.h"
 #include "worker/worker.h"
 
@@ -21,7 +22,8 @@
 #define COLLECT_NS UINT64_C(1000000000) /* for finalizers; a collection itself has no end */
 #define WILL_NS_MAX UINT64_C(200000000)
 #define FETCH_OPEN_MAX 32
-#define ABORT_MS 10u               /* for listeners of request.signal */
+#define PAUSED_MAX 128u            /* streams that wait for their readers, beside the others */
+#define ABORT_MS 100u              /* for listeners of request.signal */
 #define STEPS_NS UINT64_C(1000000) /* of one turn: then the loop has its own */
 
 TAILQ_HEAD(render_job_list, render_job);
@@ -41,11 +43,11 @@ struct renderer {
     struct render_job_list open; /* started, not done; by deadline */
     size_t open_count;
     size_t open_max;
-    size_t gone_count;          /* of the open: to be ended */
-    size_t resumed_count;       /* of the open: that are to go on giving parts */
-    struct render_job *running; /* of the open: whose JavaScript runs */
-    bool due;                   /* something of the open may be */
-    bool went_on;               /* the last turn was theirs; the next is for one that waits */
+    size_t gone_count;             /* of the open: to be ended */
+    struct render_streams streams; /* of the open */
+    struct render_job *running;    /* of the open: whose JavaScript runs */
+    bool due;                      /* something of the open may be */
+    bool went_on;                  /* the last turn was theirs; the next is for one that waits */
 };
 
 static uint64_t deadline_ns(const struct render_job *job)
@@ -77,6 +79,7 @@ int renderer_new(struct worker *worker, struct renderer **ret_renderer)
         r->open_max = js_contract(worker->js)->is_fetch ? FETCH_OPEN_MAX : 1;
     TAILQ_INIT(&r->waiting);
     TAILQ_INIT(&r->open);
+    render_streams_init(&r->streams, worker->js, worker->config->render.stall_ms);
     r->wake = evtimer_new(worker->base, on_wake, r);
     if (!r->wake || !r->route_waiting)
         goto fail;
@@ -138,7 +141,7 @@ static void unlink_open(struct renderer *r, struct render_job *job)
     TAILQ_REMOVE(&r->open, job, link);
     r->open_count--;
     r->gone_count -= job->is_gone;
-    r->resumed_count -= job->is_resumed;
+    render_streams_forget(&r->streams, job);
     job->is_open = false;
     if (r->running == job)
         r->running = NULL;
@@ -206,12 +209,8 @@ bool renderer_cancel(struct renderer *renderer, struct render_job *job)
 
 void renderer_resume(struct renderer *renderer, struct render_job *job)
 {
-    if (!job->is_open || !job->is_paused || job->is_resumed)
-        return;
-    job->is_resumed =
-        true; /* JavaScript may be running, even on another thread: the next turn does it */
-    renderer->resumed_count++;
-    renderer->due = true;
+    if (job->is_open && render_streams_ask(&renderer->streams, job))
+        renderer->due = true;
 }
 
 /* The last will is made so much before the master kills, that there is time for it. */
@@ -255,6 +254,7 @@ static void count(struct stats *stats, const struct js_result *result, uint64_t 
         stats_add(&stats->renders_error, 1);
         break;
     case JS_TIMEOUT:
+    case JS_STALL:
         stats_add(&stats->renders_timeout, 1);
         break;
     case JS_OOM:
@@ -379,7 +379,9 @@ static void rest(struct renderer *r)
     next_ms = js_next_timer_ms(r->worker->js);
     if (next_ms < at_ns / UINT64_C(1000000))
         at_ns = next_ms * UINT64_C(1000000);
-    r->due = at_ns <= now_ns || r->gone_count > 0 || r->resumed_count > 0;
+    if (render_streams_next_ns(&r->streams) < at_ns)
+        at_ns = render_streams_next_ns(&r->streams);
+    r->due = at_ns <= now_ns || r->gone_count > 0 || r->streams.asked_count > 0;
     at_ns = at_ns > now_ns ? at_ns - now_ns : 0;
     tv.tv_sec = (time_t)(at_ns / 1000000000u);
     tv.tv_usec = (suseconds_t)((at_ns % 1000000000u + 999) / 1000);
@@ -400,37 +402,6 @@ static void insert_open(struct renderer *r, struct render_job *job)
     r->open_count++;
 }
 
-/* What streams have brought goes to their owners. */
-static void pass_on(struct renderer *r)
-{
-    struct js_part part;
-    struct js_open *open;
-
-    while ((open = js_next_part(r->worker->js, &part))) {
-        struct render_job *job = js_arg(open);
-
-        job->is_paused = !job->part(job, &part);
-        if (!job->is_paused)
-            js_resume(open);
-    }
-}
-
-static void resume(struct renderer *r)
-{
-    struct render_job *job;
-
-    TAILQ_FOREACH(job, &r->open, link)
-    {
-        if (r->resumed_count == 0)
-            return;
-        if (!job->is_resumed)
-            continue;
-        job->is_resumed = job->is_paused = false;
-        r->resumed_count--;
-        js_resume(job->open);
-    }
-}
-
 static void start(struct renderer *r, struct render_job *job)
 {
     struct js_open *open;
@@ -439,16 +410,20 @@ static void start(struct renderer *r, struct render_job *job)
     job->renderer = r;
     job->open = NULL;
     job->is_open = true;
-    job->is_gone = job->is_paused = job->is_resumed = false;
+    job->is_gone = false;
+    job->stream = RENDER_NO_STREAM;
+    job->chunks = 0;
     insert_open(r, job);
     r->running = job;
     enter(r, job, job->start_ns, job->timeout_ms, job->start_ns);
     open = js_render(r->worker->js, &job->request, on_done, job);
     leave(r); /* only now: V8's tasks, which may be JavaScript, run after done */
     r->running = NULL;
-    if (open) /* else job may have been freed */
+    if (open) { /* else job may have been freed */
         job->open = open;
-    pass_on(r);
+        render_streams_note(&r->streams, job, mono_ns());
+    }
+    render_streams_pass_on(&r->streams, mono_ns());
     rest(r);
 }
 
@@ -471,19 +446,23 @@ static void go_on(struct renderer *r)
     struct js_open *open;
 
     end_those_who_left(r);
-    resume(r);
-    pass_on(r);
+    render_streams_resume(&r->streams, now_ns);
+    render_streams_pass_on(&r->streams, now_ns);
     while ((job = TAILQ_FIRST(&r->open)) && deadline_ns(job) <= now_ns)
         cancel(r, job, JS_TIMEOUT);
+    while ((job = render_streams_stalled(&r->streams, now_ns)))
+        cancel(r, job, JS_STALL);
     while (now_ns < until_ns && (open = js_due(js, now_ns / UINT64_C(1000000)))) {
         job = js_arg(open);
         r->running = job;
         enter(r, job, job->start_ns, job->timeout_ms, now_ns);
         js_step(js, open, now_ns / UINT64_C(1000000));
         leave(r);
-        r->running = NULL;
-        pass_on(r);
         now_ns = mono_ns();
+        if (r->running) /* it is still open */
+            render_streams_note(&r->streams, r->running, now_ns);
+        r->running = NULL;
+        render_streams_pass_on(&r->streams, now_ns);
     }
     rest(r);
 }
@@ -506,9 +485,17 @@ void renderer_free(struct renderer *renderer)
     free(renderer);
 }
 
+/* Who waits for a slow reader keeps nobody from rendering; but not any number of such. */
+static bool has_place(const struct renderer *r)
+{
+    size_t paused = r->streams.paused_count < PAUSED_MAX ? r->streams.paused_count : PAUSED_MAX;
+
+    return r->open_count - paused < r->open_max;
+}
+
 static bool can_start(const struct renderer *r)
 {
-    return r->waiting_count > 0 && r->open_count < r->open_max;
+    return r->waiting_count > 0 && has_place(r);
 }
 
 /* Its timer has come, or something from outside, which wakes no timer of ours. */
@@ -519,8 +506,7 @@ static bool can_go_on(const struct renderer *r)
 
 bool renderer_has_room(const struct renderer *renderer)
 {
-    return !renderer->running && renderer->waiting_count == 0 &&
-           renderer->open_count < renderer->open_max;
+    return !renderer->running && renderer->waiting_count == 0 && has_place(renderer);
 }
 
 bool renderer_ready(const struct renderer *renderer)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * render.h - the queue of renders of one worker, and the only caller of js_render() in it. Up to
- * render.concurrency of them are open at once: started, and waiting for timers or something outside.
+ * render.concurrency of them are open at once: started, and waiting for timers or something outside;
+ * streams that wait for their readers do not count.
  * Renders run between turns of the event loop, never inside a callback of it: libevent's loop is
  * not re-entrant, and a later version turns the loop from inside JavaScript. So submit only queues.
  */
@@ -21,6 +22,14 @@ enum render_end {
     RENDER_STOPPED, /* the worker leaves before it could run; result is NULL */
     RENDER_HUNG /* it does not end, so the worker does: result tells how, has no error, and nothing
                        that the job or its request is made of may be freed */
+};
+
+/* Of a render whose body is a stream. */
+enum render_stream {
+    RENDER_NO_STREAM, /* or none that is looked after */
+    RENDER_FLOWING,   /* it may stall */
+    RENDER_PAUSED,    /* it waits for its reader: part() said no */
+    RENDER_ASKED,     /* renderer_resume(): the next turn does it */
 };
 
 /*
@@ -49,8 +58,10 @@ struct render_job {
     struct js_open *open; /* NULL while its first JavaScript runs */
     bool is_open;         /* started, not done */
     bool is_gone;
-    bool is_paused;  /* part() said no */
-    bool is_resumed; /* renderer_resume(): the next turn does it */
+    enum render_stream stream; /* this and what follows: render_streams.c */
+    TAILQ_ENTRY(render_job) stream_link;
+    uint64_t heard_ns; /* mono: when its stream gave something last */
+    uint64_t chunks;   /* that it had given by then */
     uint64_t queued_ns;
     uint64_t start_ns;  /* mono; 0: not started */
     uint64_t render_ns; /* set before done: from its start to its end */

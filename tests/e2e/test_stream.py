@@ -2,10 +2,14 @@
 """Pages whose body is a stream go out while they are made. What comes before what is shown by who waits for whom:
 the second part of a stream comes when the test, having read the first, asks for another page."""
 
+import os
 import re
 import select
 import socket
 import struct
+import subprocess
+
+import pytest
 
 import harness
 
@@ -41,7 +45,8 @@ globalThis.renderPage = (url) => {
   return { headers, cache, status: path === '/missing' ? 404 : 200, body: streamOf(url, list.split(',')) };
 };
 """
-CONFIG = {"workers": 1, "render": {"concurrency": 8, "timeout": "1h"}}
+HTTP = {"header_timeout": "1h", "send_timeout": "1h"}  # a busy machine may be long about it
+CONFIG = {"workers": 1, "render": {"concurrency": 8, "timeout": "1h"}, "http": HTTP}
 
 
 def head_of(client):
@@ -192,7 +197,7 @@ globalThis.renderPage = (url) => {
 
 def test_a_slow_client_stops_the_pulling(ssrd):
     total = 2000  # 125 MiB: more than any socket buffer
-    server = ssrd(ENDLESS % total, {**CONFIG, "http": {"send_timeout": "1h"}})
+    server = ssrd(ENDLESS % total, CONFIG)
     with server.connect() as client:
         client.request("/endless")
         head_of(client)
@@ -235,3 +240,60 @@ def test_a_response_goes_out_as_it_comes_too(ssrd):
     assert (answer["content-length"], answer.text) == ("6", "onetwo")
     assert server.get("/kept").text == "kept"
     assert server.get("/kept").status == 500  # a body is there once
+
+
+@pytest.mark.parametrize("version", ["1.1", "1.0"])  # in parts, and whole
+def test_a_stream_that_falls_silent_is_ended(ssrd, version):
+    """Long before its timeout."""
+    server = ssrd(PARTS, {**CONFIG, "render": {**CONFIG["render"], "stall": "100ms"}})
+    with server.connect() as client:
+        client.request("/p?one,~", version=version)
+        if version == "1.1":
+            assert head_of(client)["transfer-encoding"] == "chunked"
+            assert client.until_closed() == b"3\r\none\r\n"
+        else:
+            assert client.answer().status == 504
+    server.wait_log("stalled.*no chunk for render.stall")
+    server.wait_log("cancelled /p\\?one,~ TimeoutError")
+
+
+PULLED = """
+const chunk = new Uint8Array(65536).fill(97);
+let pulls = 0;
+globalThis.renderPage = (url) => url !== '/endless' ? { body: url + ' ' + pulls, cache: { ttl: 0 } }
+  : { cache: { private: true }, body: new ReadableStream({
+      async pull(controller) {
+        await new Promise((go) => setTimeout(go, 0));
+        controller.enqueue(chunk);
+        if (++pulls === 2000) controller.close();
+      },
+    }, { highWaterMark: 0 }) };
+"""
+
+
+def test_a_slow_client_keeps_no_render_from_beginning(ssrd):
+    server = ssrd(PULLED, {"workers": 1, "render": {"concurrency": 1, "timeout": "1h"}, "http": HTTP})
+    with server.connect() as slow:
+        slow.request("/endless")
+        assert head_of(slow)["transfer-encoding"] == "chunked"
+        pulls = int(server.get("/other").text.split()[1])  # at once, though /endless is open
+        assert 0 < pulls < 2000
+        assert sum(len(part) for part in iter(lambda: chunk_of(slow), b"")) == 2000 * 65536
+
+
+@pytest.mark.parametrize("encoding, unpack", [("gzip", "Gunzip"), ("br", "BrotliDecompress")])
+def test_a_part_that_is_packed_can_be_read_at_once(ssrd, encoding, unpack):
+    server = ssrd(PARTS, CONFIG)
+    script = f"process.stdin.pipe(require('zlib').create{unpack}()).pipe(process.stdout)"
+    with server.connect() as client, subprocess.Popen(["node", "-e", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as node:
+        client.request("/p?one,two,@,three", headers={"Accept-Encoding": f"{encoding}, deflate"})
+        head = head_of(client)
+        assert (head["content-encoding"], head["vary"]) == (encoding, "Accept-Encoding")
+        node.stdin.write(chunk_of(client))
+        node.stdin.flush()
+        assert os.read(node.stdout.fileno(), 100) == b"onetwo"
+        server.get("/go")
+        node.stdin.write(client._chunked())
+        node.stdin.close()
+        assert node.stdout.read() == b"three"
+    assert server.get("/p?one,two,@,three").text == "onetwothree"  # kept as it was made

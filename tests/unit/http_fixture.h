@@ -42,6 +42,7 @@ struct renderer {
     struct render_job *open; /* begun, not done */
     unsigned renders;
     struct render_job *cancelled; /* the last */
+    struct render_job *resumed;   /* the last */
 };
 
 bool renderer_cancel(struct renderer *r, struct render_job *job)
@@ -57,8 +58,7 @@ uint64_t renderer_oldest_epoch(const struct renderer *renderer, uint64_t epoch)
 
 void renderer_resume(struct renderer *r, struct render_job *job)
 {
-    (void)r;
-    (void)job;
+    r->resumed = job;
 }
 
 int renderer_submit(struct renderer *r, struct render_job *job)

@@ -35,6 +35,9 @@ struct js_open {
     void *arg;
     uint64_t timer_ms;
     unsigned timers_run;
+    bool takes_parts;
+    unsigned chunks; /* js_stream_chunks() */
+    bool has_part, held;
     bool lasts;    /* done does not end it: the next settle() does */
     js_over *over; /* set: it was answered, and kept */
 };
@@ -43,6 +46,7 @@ struct js {
     enum js_outcome outcome; /* how renders end */
     bool stays_open;         /* js_render() leaves its promise open */
     bool lasts;              /* ctx.waitUntil(), of those that open from now on */
+    bool streams;            /* bodies of those that open from now on: each timer brings a chunk */
     bool asks;               /* something outside is waited for */
     uint64_t timer_ms;       /* the next timer of those that open from now on */
     unsigned timers_left;    /* timers after which it settles */
@@ -133,7 +137,12 @@ struct js_open *js_render(struct js *js, const struct js_request *request, js_do
     entered(js);
     assert_true(strlen(js->order) + request->url_bytes < sizeof js->order);
     (void)strncat(js->order, request->url, request->url_bytes);
-    *open = (struct js_open){done, arg, js->timer_ms, 0, js->lasts, NULL};
+    *open = (struct js_open){.done = done,
+                             .arg = arg,
+                             .timer_ms = js->timer_ms,
+                             .takes_parts = request->takes_parts,
+                             .chunks = js->streams,
+                             .lasts = js->lasts};
     if (!js->stays_open)
         settle(open, js->outcome);
     return open->done && !open->over ? open : NULL;
@@ -173,14 +182,28 @@ bool js_is_stuck(const struct js *js)
 
 struct js_open *js_next_part(struct js *js, struct js_part *ret_part)
 {
-    (void)js;
-    (void)ret_part;
+    for (size_t i = 0; i < array_len(js->open); i++) {
+        struct js_open *open = &js->open[i];
+
+        if (!open->done || !open->has_part || open->held)
+            continue;
+        open->has_part = false;
+        open->held = true;
+        *ret_part = (struct js_part){.data = "part", .bytes = 4};
+        return open;
+    }
     return NULL;
 }
 
 void js_resume(struct js_open *open)
 {
-    (void)open;
+    assert_true(open->held);
+    open->held = false;
+}
+
+uint64_t js_stream_chunks(const struct js_open *open)
+{
+    return open->chunks;
 }
 
 struct js_open *js_due(struct js *js, uint64_t now_ms)
@@ -195,6 +218,10 @@ void js_step(struct js *js, struct js_open *open, uint64_t now_ms)
     entered(js);
     assert_true(open->done && open->timer_ms <= now_ms);
     js->timers_run++;
+    if (open->chunks > 0) {
+        open->chunks++;
+        open->has_part = open->takes_parts;
+    }
     open->timer_ms = now_ms + js->timer_pause_ms;
     if (++open->timers_run >= js->timers_left)
         settle(open, js->outcome);

@@ -21,5 +21,6 @@ const bundle = (entry, outfile, format, conditions) =>
 await bundle('string', 'string.cjs', 'iife', ['browser']);
 await bundle('stream', 'stream.mjs', 'esm', ['browser']);
 await bundle('stream', 'edge.mjs', 'esm', ['workerd', 'worker']);
+await bundle('suspense', 'suspense.mjs', 'esm', ['browser']);
 await bundle('client', 'client/client.js', 'esm', ['browser']);
 writeFileSync('dist/client/client.css', 'main { color: #223 }\n');
