@@ -29,8 +29,11 @@
 
 #define ACCEPTS_A_TURN 4
 #define TICK_MS 250
-#define FULL_MS 250           /* between two looks for room */
-#define HEAD_AT_LEAST_MS 1000 /* a request's head may take so long before it can lose its place */
+#define FULL_MS 250 /* between two looks for room */
+/* Before it can lose its place: a request's head may take so long, a body and a reader may be silent so long. */
+#define HEAD_AT_LEAST_MS 1000
+#define BODY_AT_LEAST_MS 1000
+#define SEND_AT_LEAST_MS 5000
 
 static void watch_listeners(struct http *http)
 {
@@ -143,23 +146,59 @@ static struct conn *conn_of(struct deadline *d)
     return d ? (struct conn *)((char *)d - offsetof(struct conn, deadline)) : NULL;
 }
 
-/* At http.connections a newcomer takes the place of the connection that has been idle longest, or
- * else of the one that has been longest about its request's head: whoever holds connections without
- * using them must not keep others out. False: all are at work. */
-static bool make_room(struct http *http)
+/* The connection for pages that stands first in a list; administration has places of its own. */
+static struct conn *first_for_pages(const struct deadline_list *list)
 {
-    struct conn *c = conn_of(deadline_first(&http->keepalive));
+    struct deadline *d = deadline_first(list);
 
-    if (!c) {
-        struct deadline *d = deadline_first(&http->header);
+    while (d && conn_of(d)->admin)
+        d = TAILQ_NEXT(d, link);
+    return conn_of(d);
+}
 
-        if (!d || d->due_ms > http->now_ms + http->header.delay_ms - HEAD_AT_LEAST_MS)
-            return false;
-        c = conn_of(d);
+/* When it last gave a sign of life, or its head began. */
+static uint64_t since_ms(const struct conn *c)
+{
+    return c->deadline.due_ms - c->deadline.list->delay_ms;
+}
+
+/*
+ * At http.connections somebody gives way to a newcomer: whoever holds connections without using them must not keep others
+ * out. First the request head that has been arriving longest, since heads come in one piece but from those who
+ * attack; then who has been silent longest, idle, in the midst of a body or of an answer. NULL: all are at work.
+ */
+static struct conn *least_busy(const struct http *http)
+{
+    const struct {
+        const struct deadline_list *list;
+        uint64_t at_least_ms;
+    } silent[] = {
+        {&http->keepalive, 0}, {&http->body, BODY_AT_LEAST_MS}, {&http->send, SEND_AT_LEAST_MS}};
+    struct conn *found = first_for_pages(&http->header);
+
+    if (found && http->now_ms >= since_ms(found) + HEAD_AT_LEAST_MS)
+        return found;
+    found = NULL;
+    for (size_t i = 0; i < array_len(silent); i++) {
+        struct conn *c = first_for_pages(silent[i].list);
+
+        if (c && http->now_ms >= since_ms(c) + silent[i].at_least_ms &&
+            (!found || since_ms(c) < since_ms(found)))
+            found = c;
     }
+    return found;
+}
+
+bool http_make_room(struct http *http)
+{
+    struct conn *c = least_busy(http);
+
+    if (!c)
+        return false;
     if (http->now_ms >= http->full_logged_ms + 1000) {
         http->full_logged_ms = http->now_ms;
-        log_warn("http.connections is reached; for each new one the one idle longest is closed",
+        log_warn("http.connections is reached; for each new one the slowest or the one idle "
+                 "longest is closed",
                  log_uint("connections", http->conn_count));
     }
     conn_free(c);
@@ -173,7 +212,7 @@ struct conn *http_silent_in_body(const struct http *http)
 
 static bool has_room(struct http *http)
 {
-    return likely(http->conn_count < http->conn_max) || make_room(http);
+    return likely(http->conn_count < http->conn_max) || http_make_room(http);
 }
 
 static void on_listener(evutil_socket_t fd, short events, void *arg)

@@ -98,6 +98,9 @@ struct http {
 /* A callback begins: take the time, renew what depends on it. */
 void http_wake(struct http *http);
 
+/* One connection gives its place to a newcomer. Not from within a request's handling. False: all are at work. */
+bool http_make_room(struct http *http);
+
 /* The connection that has been silent longest in the midst of a body; NULL: there is none. */
 struct conn *http_silent_in_body(const struct http *http);
 

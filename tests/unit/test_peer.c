@@ -129,6 +129,47 @@ static void so_many_are_turned_away_gently(void **state)
         (void)close(fd[i]);
 }
 
+/* At http.connections: heads that don't arrive, then who has been silent longest; administration is left alone. */
+static void who_holds_a_place_without_using_it_gives_way(void **state)
+{
+    static const char post[] = "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nh";
+    struct fixture *f = *state;
+    struct http *http = f->worker.http;
+    struct conn *admin;
+    int idle, body, head, waits, old;
+
+    old = client(f);
+    admin = TAILQ_LAST(&http->conns, conn_list);
+    admin->admin = true;
+    http->conn_count--;
+    http->admin_count++;
+    waits = client(f);
+    ask(f, waits, "/w", "");
+    body = client(f);
+    say(f, body, post);
+    TAILQ_LAST(&http->conns, conn_list)->deadline.due_ms -= 1500; /* so long ago */
+    idle = client(f);
+    say(f, idle, "POST /b HTTP/1.1\r\nHost: a\r\n\r\n"); /* answered: 405 */
+    TAILQ_LAST(&http->conns, conn_list)->deadline.due_ms -= 1200;
+    head = client(f);
+    say(f, head, "GET ");
+    TAILQ_LAST(&http->conns, conn_list)->deadline.due_ms -= 1100;
+    (void)hear(idle);
+    assert_int_equal(http->conn_count, 4);
+    assert_true(http_make_room(http));
+    assert_string_equal(hear(head), "EOF");
+    assert_true(http_make_room(http));
+    assert_string_equal(hear(body), "EOF"); /* silent for longer than the other is idle */
+    assert_true(http_make_room(http));
+    assert_string_equal(hear(idle), "EOF");
+    assert_false(http_make_room(http));
+    assert_string_equal(hear(waits), "");
+    assert_int_equal(http->conn_count, 1);
+    assert_int_equal(http->admin_count, 1);
+    (void)close(waits);
+    (void)close(old);
+}
+
 static void an_address_makes_so_many_requests(void **state)
 {
     struct fixture *f = *state;
@@ -338,6 +379,7 @@ int main(void)
         TEST(an_address_has_so_many_connections),
         TEST(who_is_turned_away_is_not_cut_off),
         TEST(so_many_are_turned_away_gently),
+        TEST(who_holds_a_place_without_using_it_gives_way),
         TEST(an_address_makes_so_many_requests),
         TEST(forwarded_fields_count_from_trusted_peers_only),
         TEST(what_was_asked_of_a_proxy_is_what_was_asked),
