@@ -328,12 +328,12 @@ static json_t *variant_json(const struct page *page, enum page_encoding encoding
 
 static json_t *variants_json(const struct page *page)
 {
-    static const char *const name[PAGE_ENCODINGS] = {"identity", "gzip", "br", "zstd"};
     json_t *variants = json_object();
 
     for (int i = 0; i < PAGE_ENCODINGS; i++) {
         if (page->variant[i].head_offset != 0)
-            (void)json_object_set_new(variants, name[i], variant_json(page, (enum page_encoding)i));
+            (void)json_object_set_new(variants, page_encoding_name((enum page_encoding)i),
+                                      variant_json(page, (enum page_encoding)i));
     }
     return variants;
 }

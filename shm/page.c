@@ -12,6 +12,14 @@
 
 #define PAGE_ALIGN 8u
 
+const char *page_encoding_name(enum page_encoding encoding)
+{
+    static const char *const names[PAGE_ENCODINGS] = {
+        [PAGE_IDENTITY] = "identity", [PAGE_GZIP] = "gzip", [PAGE_BR] = "br", [PAGE_ZSTD] = "zstd"};
+
+    return names[encoding];
+}
+
 static uint64_t aligned(uint64_t bytes)
 {
     return (bytes + PAGE_ALIGN - 1) & ~(uint64_t)(PAGE_ALIGN - 1);

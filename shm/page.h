@@ -16,6 +16,9 @@
 
 enum page_encoding { PAGE_IDENTITY, PAGE_GZIP, PAGE_BR, PAGE_ZSTD, PAGE_ENCODINGS };
 
+/* As Content-Encoding has it; "identity" for none. */
+const char *page_encoding_name(enum page_encoding encoding);
+
 #define PAGE_MAGIC 0x45474150u /* "PAGE" */
 #define PAGE_TAGS_MAX 64
 #define PAGE_KEY_BYTES_MAX 16384

@@ -18,9 +18,6 @@
 #define REMEMBERED_BYTES 128 /* of an Accept-Encoding; longer ones are read each time */
 #define HEAD_BYTES_MAX 16384
 
-static const char *const names[PAGE_ENCODINGS] = {
-    [PAGE_IDENTITY] = "identity", [PAGE_GZIP] = "gzip", [PAGE_BR] = "br", [PAGE_ZSTD] = "zstd"};
-
 struct encoder {
     struct compressor *compressor;
     enum page_encoding order[PAGE_ENCODINGS]; /* compression.encodings */
@@ -50,8 +47,8 @@ int encoder_new(const struct config *config, struct encoder **ret_encoder)
     e->min_bytes = config->compression.min_bytes;
     for (size_t i = 0; i < list->count; i++)
         for (int j = 1; j < PAGE_ENCODINGS; j++)
-            if (strcmp(list->item[i], names[j]) == 0 && compress_has((enum page_encoding)j) &&
-                !(e->configured >> j & 1)) {
+            if (strcmp(list->item[i], page_encoding_name((enum page_encoding)j)) == 0 &&
+                compress_has((enum page_encoding)j) && !(e->configured >> j & 1)) {
                 e->order[e->order_count++] = (enum page_encoding)j;
                 e->configured |= 1u << j;
             }
@@ -159,14 +156,14 @@ bool encoder_pays(const struct encoder *e, const struct js_result *r)
 
 size_t encoder_etag(struct span etag, enum page_encoding encoding, char *out, size_t cap_bytes)
 {
-    size_t name_bytes = strlen(names[encoding]);
+    size_t name_bytes = strlen(page_encoding_name(encoding));
 
     if (etag.bytes < 2 || etag.data[etag.bytes - 1] != '"' ||
         etag.bytes + 1 + name_bytes > cap_bytes)
         return 0;
     memcpy(out, etag.data, etag.bytes - 1);
     out[etag.bytes - 1] = '-';
-    memcpy(out + etag.bytes, names[encoding], name_bytes);
+    memcpy(out + etag.bytes, page_encoding_name(encoding), name_bytes);
     out[etag.bytes + name_bytes] = '"';
     return etag.bytes + 1 + name_bytes;
 }
@@ -193,7 +190,7 @@ void encoder_head(struct reply_text *t, struct span head, enum page_encoding enc
             reply_add_literal(t, "Content-Length: ");
             reply_add_int(t, (int64_t)body_bytes);
             reply_add_literal(t, "\r\nContent-Encoding: ");
-            reply_add_str(t, names[encoding]);
+            reply_add_str(t, page_encoding_name(encoding));
             reply_add_literal(t, "\r\n");
         } else if (line_is(at, bytes, "etag") && etag.bytes > 0) {
             reply_add_literal(t, "ETag: ");

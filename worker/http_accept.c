@@ -7,9 +7,6 @@
 
 #define UNSET UINT16_MAX
 
-static const char *const names[PAGE_ENCODINGS] = {
-    [PAGE_IDENTITY] = "identity", [PAGE_GZIP] = "gzip", [PAGE_BR] = "br", [PAGE_ZSTD] = "zstd"};
-
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';
@@ -63,7 +60,7 @@ static void take_item(struct span item, uint16_t weight[PAGE_ENCODINGS], uint16_
     if (is(name, "x-gzip")) /* RFC 9110 section 8.4.1.3 */
         weight[PAGE_GZIP] = value;
     for (size_t i = 0; i < PAGE_ENCODINGS; i++)
-        if (is(name, names[i]))
+        if (is(name, page_encoding_name((enum page_encoding)i)))
             weight[i] = value;
 }
 

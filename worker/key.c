@@ -3,6 +3,7 @@
 #include "worker/key.h"
 
 #include "shm/keypath.h"
+#include "worker/key_text.h"
 
 #include <errno.h>
 #include <string.h>
@@ -66,22 +67,7 @@ bool key_is_bypass(const struct config_policy *policy, const struct http_parse *
     return false;
 }
 
-struct text {
-    char *data;
-    size_t bytes;
-    size_t cap_bytes;
-};
-
-static bool add(struct text *t, const char *data, size_t bytes)
-{
-    if (bytes > t->cap_bytes - t->bytes)
-        return false;
-    memcpy(t->data + t->bytes, data, bytes);
-    t->bytes += bytes;
-    return true;
-}
-
-static bool add_lower(struct text *t, struct span from)
+static bool add_lower(struct key_text *t, struct span from)
 {
     if (from.bytes > t->cap_bytes - t->bytes)
         return false;
@@ -95,57 +81,57 @@ static bool add_lower(struct text *t, struct span from)
 
 /* All fields of the name, joined as the render sees them joined (js_request.cc): what it can tell
  * apart the key must tell apart. */
-static bool add_header(struct text *t, const struct http_parse *head, const char *name)
+static bool add_header(struct key_text *t, const struct http_parse *head, const char *name)
 {
     size_t name_bytes = strlen(name);
     const char *between = strcasecmp(name, "cookie") == 0 ? "; " : ", ";
     int i = http_parse_find(head, name, name_bytes, 0);
 
-    if (!add(t, "\n=", i >= 0 ? 2 : 1))
+    if (!key_text_add(t, "\n=", i >= 0 ? 2 : 1))
         return false;
     while (i >= 0) {
         struct span value = http_parse_value(head, i);
 
-        if (!add(t, value.data, value.bytes))
+        if (!key_text_add(t, value.data, value.bytes))
             return false;
         i = http_parse_find(head, name, name_bytes, i + 1);
-        if (i >= 0 && !add(t, between, 2))
+        if (i >= 0 && !key_text_add(t, between, 2))
             return false;
     }
     return true;
 }
 
-static bool add_cookie(struct text *t, const struct http_parse *head, const char *name)
+static bool add_cookie(struct key_text *t, const struct http_parse *head, const char *name)
 {
     struct span value;
 
     if (!key_cookie(head, name, strlen(name), &value))
-        return add(t, "\n", 1);
-    return add(t, "\n=", 2) && add(t, value.data, value.bytes);
+        return key_text_add(t, "\n", 1);
+    return key_text_add(t, "\n=", 2) && key_text_add(t, value.data, value.bytes);
 }
 
 /* The data as it is, not its hash: a back end is trusted, but its users' words are in the data, and
  * two texts that agree under XXH3 can be written down (its secret is public). */
-static bool add_extra(struct text *t, struct span extra)
+static bool add_extra(struct key_text *t, struct span extra)
 {
-    return add(t, "\n#", 2) && add(t, extra.data, extra.bytes);
+    return key_text_add(t, "\n#", 2) && key_text_add(t, extra.data, extra.bytes);
 }
 
 int key_build(const struct config_key *policy, const struct http_parse *head, struct span extra,
               char *buf, size_t cap_bytes, struct key *ret_key)
 {
-    struct text t = {buf, 0, cap_bytes};
+    struct key_text t = {buf, 0, cap_bytes};
     struct span target = http_parse_target(head);
     size_t path_offset;
     size_t path_bytes = target.bytes;
 
-    if (unlikely(head->https) && !add(&t, "https|", 6))
+    if (unlikely(head->https) && !key_text_add(&t, "https|", 6))
         return -ENOBUFS;
     if (!add_lower(&t, http_parse_host(head)))
         return -ENOBUFS;
     path_offset = t.bytes;
     if (head->path_bytes == target.bytes) { /* without a query the path stands as it is */
-        if (!add(&t, target.data, target.bytes))
+        if (!key_text_add(&t, target.data, target.bytes))
             return -ENOBUFS;
     } else {
         int error = keypath_normalise(policy, target.data, target.bytes, buf + t.bytes,

@@ -62,9 +62,6 @@ struct view {
     struct out_file *file; /* or in this */
 };
 
-static const char *const encoding_names[PAGE_ENCODINGS] = {
-    [PAGE_IDENTITY] = "identity", [PAGE_GZIP] = "gzip", [PAGE_BR] = "br", [PAGE_ZSTD] = "zstd"};
-
 /* ---- life ---- */
 
 int statics_new(struct http *http, struct statics **ret_statics)
@@ -140,7 +137,7 @@ static bool make_fields(struct statics *s, const struct static_root *root, const
     reply_add_str(t, mime_type(s->mime, name));
     if (encoding != PAGE_IDENTITY) {
         reply_add_literal(t, "\r\nContent-Encoding: ");
-        reply_add_str(t, encoding_names[encoding]);
+        reply_add_str(t, page_encoding_name(encoding));
     }
     reply_add_literal(t, "\r\nETag: ");
     reply_add_str(t, etag);

@@ -2,6 +2,8 @@
 /* vary.c - see vary.h. */
 #include "worker/vary.h"
 
+#include "worker/key_text.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -177,23 +179,8 @@ size_t vary_normalise(struct span name, struct span value, char *out)
     return bytes;
 }
 
-struct text {
-    char *data;
-    size_t bytes;
-    size_t cap_bytes;
-};
-
-static bool add(struct text *t, const char *data, size_t bytes)
-{
-    if (bytes > t->cap_bytes - t->bytes)
-        return false;
-    memcpy(t->data + t->bytes, data, bytes);
-    t->bytes += bytes;
-    return true;
-}
-
 /* Several fields of one name are one list (RFC 9110 section 5.3). */
-static bool add_values(struct text *t, const struct http_parse *head, struct span name)
+static bool add_values(struct key_text *t, const struct http_parse *head, struct span name)
 {
     const char *before = "=";
 
@@ -201,7 +188,7 @@ static bool add_values(struct text *t, const struct http_parse *head, struct spa
          i = http_parse_find(head, name.data, name.bytes, i + 1)) {
         struct span value = http_parse_value(head, i);
 
-        if (!add(t, before, 1) || value.bytes > t->cap_bytes - t->bytes)
+        if (!key_text_add(t, before, 1) || value.bytes > t->cap_bytes - t->bytes)
             return false;
         t->bytes += vary_normalise(name, value, t->data + t->bytes);
         before = ",";
@@ -217,16 +204,17 @@ static bool is_guard(struct span name)
 int vary_key(const struct vary *v, const struct http_parse *head, char *buf, size_t cap_bytes,
              struct key *key)
 {
-    struct text t = {buf, key->primary_bytes, cap_bytes};
+    struct key_text t = {buf, key->primary_bytes, cap_bytes};
 
-    if (!add(&t, "\n?", 2))
+    if (!key_text_add(&t, "\n?", 2))
         return -ENOBUFS;
     for (size_t at = 0; at < v->bytes;) {
         struct span name = name_at(v, at);
 
         if (is_guard(name) && http_parse_find(head, name.data, name.bytes, 0) >= 0)
             return -EACCES;
-        if (!add(&t, "\n", 1) || !add(&t, name.data, name.bytes) || !add_values(&t, head, name))
+        if (!key_text_add(&t, "\n", 1) || !key_text_add(&t, name.data, name.bytes) ||
+            !add_values(&t, head, name))
             return -ENOBUFS;
         at += name.bytes + 1;
     }

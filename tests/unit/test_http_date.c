@@ -21,6 +21,17 @@ static void assert_date(const char *text, uint64_t expected)
     assert_int_equal(s, expected);
 }
 
+static void dates_are_written_as_the_rfc_writes_them(void **state)
+{
+    char text[HTTP_DATE_BYTES + 1];
+
+    (void)state;
+    http_date_format(784111777, text);
+    assert_string_equal(text, "Sun, 06 Nov 1994 08:49:37 GMT");
+    http_date_format(0, text);
+    assert_string_equal(text, "Thu, 01 Jan 1970 00:00:00 GMT");
+}
+
 static void all_three_forms_are_read(void **state)
 {
     (void)state;
@@ -69,6 +80,11 @@ static void anything_else_is_refused(void **state)
         "Sun, 00 Nov 1994 00:00:00 GMT",
         "Sun, 06 Xxx 1994 08:49:37 GMT",
         "06 Nov 1994 08:49:37 GMT",
+        "-1",
+        "Sun,",
+        "Sun, 06 Nov 1994 08:60:37 GMT",
+        "Sun, 06 Nov 1960 08:49:37 GMT",
+        "Sun Nov 6 08:49:37 1994",
     };
     uint64_t s = 77;
 
@@ -82,6 +98,7 @@ static void anything_else_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dates_are_written_as_the_rfc_writes_them),
         cmocka_unit_test(all_three_forms_are_read),
         cmocka_unit_test(case_does_not_matter),
         cmocka_unit_test(a_two_digit_year_is_at_most_fifty_years_ahead),
