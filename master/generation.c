@@ -4,14 +4,13 @@
 #include "master/cpus.h"
 #include "master/generation_internal.h"
 #include "master/notify.h"
+#include "master/user.h"
 #include "shm/log.h"
 #include "shm/offer.h"
 #include "shm/region.h"
 
 #include <errno.h>
 #include <event2/event.h>
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -255,39 +254,6 @@ static int make_places(struct generation *g)
     return make_bells(g);
 }
 
-/* Whom to become: nobody other than ourselves unless we are root. */
-static int choose_user(struct generation *g, char *problem, size_t cap)
-{
-    const struct config *config = g->config;
-    const struct passwd *user;
-
-    g->heritage.uid = (uid_t)-1;
-    g->heritage.gid = (gid_t)-1;
-    if (geteuid() != 0) {
-        if (config->user_given)
-            log_warn("`user` has no effect: ssrd was not started as root",
-                     log_str("user", config->user));
-        return 0;
-    }
-    user = getpwnam(config->user);
-    if (!user && !config->user_given) {
-        user = getpwnam("nobody");
-        if (g->heritage.generation == 1)
-            log_warn("user ssrd does not exist, workers run as nobody; create it with "
-                     "systemd-sysusers, or "
-                     "set `user`");
-    }
-    if (!user) {
-        (void)snprintf(problem, cap,
-                       "user: no user `%s` on this machine: create it, or set `user` to one",
-                       config->user);
-        return -EINVAL;
-    }
-    g->heritage.uid = user->pw_uid;
-    g->heritage.gid = user->pw_gid;
-    return 0;
-}
-
 /* A reload begins a new one, whatever it loads: it is how people drop pages whose data changed. A
  * start goes on with that of the cache file when the pages would be the same. */
 static void choose_edition(struct generation *g, uint32_t number)
@@ -355,7 +321,8 @@ int generation_new(const struct generation_host *host, uint32_t number, struct c
     g->heritage.generation = number;
     error = make_places(g);
     if (!error)
-        error = choose_user(g, problem, cap);
+        error =
+            user_choose(g->config, number == 1, &g->heritage.uid, &g->heritage.gid, problem, cap);
     if (!error)
         error = open_listeners(g, http_path, problem, cap);
     if (error)

@@ -7,6 +7,7 @@
 #include "master/config_load.h"
 #include "master/notify.h"
 #include "master/sources.h"
+#include "master/user.h"
 #include "shm/heritage.h"
 #include "shm/log.h"
 #include "shm/title.h"
@@ -172,6 +173,7 @@ static int run_check(const struct command *command, const struct config *config,
                      const struct bundle *bundle)
 {
     struct check_options options = command->check;
+    char problem[256];
     struct heritage heritage = {
         .config = config,
         .bundle = bundle->source,
@@ -182,11 +184,13 @@ static int run_check(const struct command *command, const struct config *config,
         .file_count = bundle->file_count,
         .template_part = bundle->template_part,
         .generation = 1,
-        .uid = (uid_t)-1,
-        .gid = (gid_t)-1,
         .version = SSRD_VERSION,
     };
 
+    if (user_choose(config, false, &heritage.uid, &heritage.gid, problem, sizeof problem) != 0) {
+        (void)fprintf(stderr, "ssrd: %s\n", problem);
+        return EXIT_FAILURE;
+    }
     options.url = command->url;
     options.quiet = command->mode == MODE_TEST;
     return check_main(&heritage, &options);

@@ -24,11 +24,13 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #define TICK_MS 50u
 #define SWEEP_MS 5000u
+#define DESCRIPTORS_MAX 1048576u
 
 /* ---- asked for by others ---- */
 
@@ -416,12 +418,26 @@ static int exit_code_for(int error)
     }
 }
 
+/* As many descriptors as we may have: the limit that shells hand down (1,024) is for programs that use select(2). */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        log_warn("no more descriptors than were allowed to begin with",
+                 log_str("error", strerror(errno)));
+}
+
 static int start(struct master *m, struct config *config, struct bundle *bundle, char *problem,
                  size_t cap)
 {
     int error;
 
     (void)snprintf(problem, cap, "out of memory");
+    raise_descriptors();
     /* Workers are the zygote's grandchildren: with this they become ours when their parent exits.
      */
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)

@@ -7,6 +7,7 @@
 #include "shm/heritage.h"
 #include "worker/bundle_load.h"
 #include "worker/js.h"
+#include "worker/privileges.h"
 #include "worker/render_once.h"
 #include "worker/watchdog.h"
 
@@ -198,8 +199,15 @@ int check_main(const struct heritage *heritage, const struct check_options *opti
     struct js_heap heap = {0};
     struct js *js;
 
-    bundle_start_v8();
-    js = bundle_load(heritage, &problem);
+    int error = privileges_drop(heritage); /* it is run as it will be when it serves */
+
+    if (error) {
+        problem_set(&problem, "can't become user %s: %s", heritage->config->user, strerror(-error));
+        js = NULL;
+    } else {
+        bundle_start_v8();
+        js = bundle_load(heritage, &problem);
+    }
     if (!js) {
         if (options->json)
             print_json(json_pack("{s:s, s:b, s:s}", "bundle", heritage->bundle_name, "ok", 0,

@@ -17,11 +17,11 @@
 #include "worker/fallback.h"
 #include "worker/js.h"
 #include "worker/limit.h"
+#include "worker/privileges.h"
 #include "worker/worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -78,16 +78,6 @@ static void default_signals(void)
         (void)signal(ignored[i], SIG_IGN);
     sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-static int drop_privileges(const struct heritage *h)
-{
-    if (h->uid == (uid_t)-1)
-        return 0;
-    if (setgroups(0, NULL) != 0 || setresgid(h->gid, h->gid, h->gid) != 0 ||
-        setresuid(h->uid, h->uid, h->uid) != 0)
-        return -errno;
-    return prctl(PR_SET_DUMPABLE, 1) == 0 ? 0 : -errno; /* profilers and /proc/self stay readable */
 }
 
 /* start: cold. The same checks as the warm start, in a child whose V8 goes with it. */
@@ -294,7 +284,7 @@ int zygote_main(const struct heritage *heritage, int channel_fd)
     default_signals();
     descriptors_keep(heritage, channel_fd);
     fallbacks_read(heritage->config);
-    error = drop_privileges(heritage);
+    error = privileges_drop(heritage);
     if (error) {
         problem_set(&problem, "can't become user %s: %s", heritage->config->user, strerror(-error));
         return refuse(&z, &problem);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """ssrd's command line and its YAML, from outside."""
 
+import os
 import re
 import socket
 
@@ -161,3 +162,17 @@ def test_version_names_v8(run):
 def test_wrong_usage_is_64(run, arguments):
     done = run(harness.SSRD, *arguments)
     assert done.returncode == 64 and "ssrd" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+def test_a_check_runs_the_bundle_as_the_user_who_will_serve_it(run, tmp_path):
+    (tmp_path / "own.js").write_text("export default 'for root alone';")
+    (tmp_path / "own.js").chmod(0o600)
+    (tmp_path / "server.mjs").write_text("export const renderPage = async () => (await import('./' + 'own.js')).default;")
+    (tmp_path / "c.yaml").write_text("bundle: {path: server.mjs}\n")
+    for program in ([harness.SSRD, "-t", "-c", "c.yaml"], [harness.SSRD, "-t", "-c", "c.yaml", "-o", "user=nobody"]):
+        done = run(*program)
+        assert done.returncode == 1 and "own.js" in done.stdout, done.stdout + done.stderr
+    assert run(harness.SSRD, "-t", "-c", "c.yaml", "-o", "user=root").returncode == 0
+    nobody_there = run(harness.SSRD, "-t", "-c", "c.yaml", "-o", "user=no-such-user")
+    assert nobody_there.returncode == 1 and "no-such-user" in nobody_there.stderr

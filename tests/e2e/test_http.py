@@ -191,6 +191,33 @@ def test_leading_empty_lines_are_passed_over(ssrd):
         assert client.answer().status == 200
 
 
+ODD = """globalThis.fetchHandler = (request) => ({
+  '/205': () => ({status: 205, body: 'x'}),
+  '/304': () => new Response(null, {status: 304, headers: {etag: '"abc"', 'last-modified': 'Sun, 06 Nov 1994 08:49:37 GMT'}}),
+  '/103': () => ({status: 103, body: 'x'}),
+  '/head': () => new Response('x', {headers: {'x-large': 'y'.repeat(20000)}}),
+  '/next': () => new Response('next')})[new URL(request.url).pathname]();"""
+
+
+def test_a_status_without_content_has_none_and_keeps_its_fields(ssrd):
+    with ssrd(ODD, {"bundle": {"warmup": []}}).connect() as client:
+        reset = client.get("/205")
+        assert (reset.status, reset["content-length"], reset.body) == (205, "0", b"")
+        same = client.get("/304")
+        assert (same.status, same["etag"], same["last-modified"]) == (304, '"abc"', "Sun, 06 Nov 1994 08:49:37 GMT")
+        assert same["content-length"] is None
+        assert client.get("/next").body == b"next"  # nothing was left on the connection
+
+
+@pytest.mark.parametrize("path, why", [("/103", "a page's status is 200 or more"), ("/head", "larger than 16 KiB")])
+def test_what_is_no_page_is_500_and_the_log_says_why(ssrd, path, why):
+    server = ssrd(ODD, {"bundle": {"warmup": []}})
+    answer = server.get(path)
+    assert answer.status == 500 and why not in answer.text
+    server.wait_log(why)
+    assert answer["x-request-id"] in next(line for line in server.lines if why in line)
+
+
 def test_unix_socket_serves(ssrd, sockets):
     ssrd(config={"listen": [f"unix:{sockets}/http"]})
     with harness.Client(f"{sockets}/http") as client:

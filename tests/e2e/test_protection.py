@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Limits of an address, proxies and what they say, administration while pages are full, invalidation."""
 
+import resource
 import socket
 import struct
 
@@ -129,6 +130,16 @@ def test_one_connection_too_many_for_all_sees_its_503(ssrd):
                 return False
     assert harness.until(is_free, "a place that has become free")
     for client in busy:
+        client.close()
+
+
+def test_more_connections_than_a_shell_allows_descriptors(ssrd):
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    server = ssrd(harness.HELLO, {**QUIET, "workers": 1},
+                  preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard)))
+    clients = [server.connect() for _ in range(100)]
+    assert [client.get("/").status for client in clients] == [200] * 100
+    for client in clients:
         client.close()
 
 
