@@ -12,7 +12,7 @@
     const { has, forEach } = Map.prototype;
     const GlobalFunction = Function;
     const global = globalThis;
-    const { lazyNames } = native;
+    const { isLater, lazyNames } = native;
     const PART = 60; // comparisons in one generated function: short ones are optimised
     const identifier = /^[A-Za-z_$][\w$]*$/;
 
@@ -147,8 +147,8 @@
         remove(target, own, ownKeys(target), left);
         apply(forEach, own, [(before, key) => {
             const now = getOwnPropertyDescriptor(target, key);
-            // An accessor of ours that has become a value: later.js has loaded what it stood for.
-            if (!isSame(now, before) && !(before.get !== undefined && now !== undefined && 'value' in now)) {
+            // An accessor of ours that has become a value, or core-js' own accessor: later.js has loaded what it stood for.
+            if (!isSame(now, before) && !(before.get !== undefined && now !== undefined && ('value' in now || isLater(before.get)))) {
                 left[left.length] = key;
                 if (!defineProperty(target, key, before))
                     giveUp(target, key, 'value' in before ? { value: before.value } : {});

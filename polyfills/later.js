@@ -36,6 +36,9 @@
     if (native.laterCollections)
         table.push(...collections);
     let placed = []; // [target, name, get]
+    const getters = new Set();
+    native.isLater = (getter) => getters.has(getter);
+    native.lazyNames['__core-js_shared__'] = true; // core-js' own, which it leaves on the global object
 
     function load() {
         const ours = placed;
@@ -68,6 +71,7 @@
             },
         }.get;
         placed.push([target, name, own]);
+        getters.add(own);
         defineProperty(target, name, {
             configurable: true, enumerable: false, get: own,
             set(value) {

@@ -302,6 +302,23 @@ static void a_realm_that_fights_back_is_told_of(void **state)
     (void)teardown(state);
 }
 
+static void library_functions_that_a_render_asked_for_stay(void **state)
+{
+    struct bench *b;
+
+    fixture_isolation = JS_RESET;
+    assert_int_equal(setup(state), 0);
+    b = *state;
+    load(b, "globalThis.renderPage = () => { globalThis.user = 1;"
+            "return [new ArrayBuffer(1).detached, [2, 1].toSorted(), typeof Iterator].join(' ') }");
+    for (int i = 0; i < 3; i++) {
+        render(b);
+        assert_string_equal(b->body, "false 1,2 function");
+        assert_string_equal(js_leftovers(b->js), "user ");
+    }
+    (void)teardown(state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +327,7 @@ int main(void)
         cmocka_unit_test(what_was_put_back_is_named),
         cmocka_unit_test(with_several_open_it_waits_for_the_last),
         cmocka_unit_test(a_realm_that_fights_back_is_told_of),
+        cmocka_unit_test(library_functions_that_a_render_asked_for_stay),
     };
 
     assert_true(array_len(ways) >= 100);
