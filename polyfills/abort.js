@@ -4,6 +4,7 @@
 {
     const MAKE = Symbol('make');
     const setTimer = native.setTimeout;
+    const { DOMException, Event } = native.own;
     let abort;
 
     class AbortSignal extends EventTarget {

@@ -3,6 +3,7 @@
 'use strict';
 {
     const { base64Encode, base64Decode } = native;
+    const { DOMException } = native.own;
     const { atob, btoa } = {
         atob(data) {
             const text = base64Decode(String(data));

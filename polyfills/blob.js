@@ -2,6 +2,7 @@
 // File API, sections 3 and 4: Blob and File, in memory.
 'use strict';
 const { usv, need, dictionary, oneOf } = native.idl;
+const { TextDecoder, TextEncoder } = native.own;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const STREAM_BYTES = 65536;

@@ -9,6 +9,7 @@
     const encoder = new TextEncoder();
     const decoder = new TextDecoder('utf-8');
     const { hasOwn } = Object;
+    const NativePromise = Promise;
     const streams = () => native.streams ?? (native.load('streams.js'), native.streams);
     const empty = () => ({ source: null, type: null, stream: null, used: false, network: null });
     const ofNetwork = (network) => ({ source: null, type: null, stream: null, used: false, network });
@@ -145,32 +146,32 @@
             get bodyUsed() { return isUsed(bodyOf(this)); },
             async text() {
                 const source = all(this);
-                return textOf(source instanceof Promise ? await source : source);
+                return textOf(source instanceof NativePromise ? await source : source);
             },
             async json() {
                 const source = all(this);
-                return JSON.parse(textOf(source instanceof Promise ? await source : source));
+                return JSON.parse(textOf(source instanceof NativePromise ? await source : source));
             },
             async bytes() {
                 const source = all(this);
-                return source instanceof Promise ? source : bytesOf(source).slice();
+                return source instanceof NativePromise ? source : bytesOf(source).slice();
             },
             async arrayBuffer() {
                 const source = all(this);
-                const bytes = source instanceof Promise ? await source : bytesOf(source);
+                const bytes = source instanceof NativePromise ? await source : bytesOf(source);
                 return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
             },
             async blob() {
                 const type = contentType(this);
                 const source = all(this);
                 native.load('blob.js');
-                return new Blob([bytesOf(source instanceof Promise ? await source : source)], { type: type ?? '' });
+                return new (native.load('blob.js').Blob)([bytesOf(source instanceof NativePromise ? await source : source)], { type: type ?? '' });
             },
             async formData() {
                 const type = contentType(this);
                 const source = all(this);
                 native.load('form_data.js');
-                return native.decodeFormData(bytesOf(source instanceof Promise ? await source : source), type);
+                return native.decodeFormData(bytesOf(source instanceof NativePromise ? await source : source), type);
             },
         };
         for (const name of Object.keys(methods))

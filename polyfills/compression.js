@@ -3,6 +3,7 @@
 'use strict';
 const { zlibOpen, zlibRun } = native;
 const { need, oneOf } = native.idl;
+const { TransformStream } = native.load('streams.js');
 const BITS = { gzip: 31, deflate: 15, 'deflate-raw': -15 };
 
 function transform(deflates, format) {

@@ -8,6 +8,7 @@
     const NativePromise = Promise;
     const globalEval = eval;
     const { request, article, refusal, settle } = native;
+    const { DOMException, Event, Response } = native.own;
     const isFunction = (value) => typeof value === 'function';
     const isObject = (value) => typeof value === 'object' && value !== null || typeof value === 'function';
 

@@ -3,6 +3,7 @@
 'use strict';
 {
     const { randomFill, randomUUID } = native;
+    const { DOMException } = native.own;
     const QUOTA_BYTES = 65536;
     const integers = [Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array,
         Uint32Array, BigInt64Array, BigUint64Array];

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Encoding Standard, sections 7.5 and 7.6: TextDecoderStream and TextEncoderStream.
 'use strict';
+const { TextDecoder, TextEncoder } = native.own;
+const { TransformStream } = native.load('streams.js');
 const high = /[\ud800-\udbff]$/;
 
 class TextDecoderStream {

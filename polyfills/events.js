@@ -3,6 +3,7 @@
 // no difference.
 'use strict';
 {
+    const { DOMException } = native.own;
     let trusted = false;
 
     class Event {

@@ -9,6 +9,7 @@
 'use strict';
 {
     const { ask, requestState } = native;
+    const { Headers, Request, URL } = native.own;
     const { empty, isNull, isUnusable, take, bytesOf, streamOf, ofNetwork } = native.body;
     const REDIRECTS = [301, 302, 303, 307, 308];
     const REDIRECTS_MAX = 20;
@@ -63,7 +64,7 @@
                 ask('fetch.all\n' + id).catch(ignore);
                 return end();
             },
-            stream: () => new ReadableStream({
+            stream: () => new (native.load('streams.js').ReadableStream)({
                 type: 'bytes',
                 async pull(controller) {
                     let bytes = await ask('fetch.read\n' + id);

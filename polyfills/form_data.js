@@ -3,7 +3,8 @@
 // 7578, HTML section 4.10.21.8) and application/x-www-form-urlencoded (URL, section 5).
 'use strict';
 const { usv, need, iterable } = native.idl;
-const { File } = native.load('blob.js');
+const { Blob, File } = native.load('blob.js');
+const { TextDecoder, TextEncoder, URLSearchParams } = native.own;
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const encoder = new TextEncoder();
 

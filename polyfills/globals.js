@@ -2,8 +2,12 @@
 // The names of the global object itself (HTML, section 10.3), and native.define() for all others: every
 // global is writable and configurable, because libraries set their own.
 'use strict';
-native.define = (name, value) => Object.defineProperty(globalThis, name,
-    { value, writable: true, configurable: true, enumerable: false });
+// What they were is on native.own: these files use it, for a bundle may replace any of them (Angular's server replaces Event).
+native.own = { __proto__: null };
+native.define = (name, value) => {
+    native.own[name] = value;
+    Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
+};
 native.tag = (constructor, name) => Object.defineProperty(constructor.prototype, Symbol.toStringTag,
     { value: name, configurable: true });
 

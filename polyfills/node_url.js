@@ -3,6 +3,7 @@
 // as relative, as Node.js does.
 'use strict';
 const { domain } = native;
+const { URL, URLSearchParams } = native.own;
 const slashes = /^([a-z][a-z0-9+.-]*:)?(\/\/)?(?:([^/?#@]*)@)?([^/?#:]*)(?::(\d+))?([^?#]*)(\?[^#]*)?(#.*)?$/i;
 
 function parse(text, parseQuery = false, hostFirst = false) {

@@ -4,6 +4,7 @@
 'use strict';
 {
     const { clockNow, clockOrigin, clone } = native;
+    const { DOMException } = native.own;
     const { need } = native.idl;
     const MAKE = Symbol('make');
     const KEPT = 1000;

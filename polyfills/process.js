@@ -27,6 +27,7 @@
     };
     hrtime.bigint = () => BigInt(Math.trunc(ms() * 1e6));
 
+    const { queueMicrotask } = native.own;
     const process = {
         title: 'ssrd', platform: 'linux', version: '', versions: {}, release: {}, argv: [], execArgv: [], pid: 0,
         browser: false, env: environment, exitCode: undefined,

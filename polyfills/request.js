@@ -5,6 +5,7 @@
 'use strict';
 {
     const { RENDER, requestUrl, requestMethod, requestBody, keepSignal, keptSignal } = native;
+    const { AbortSignal, Headers } = native.own;
     const { empty, extract, isNull, isUnusable, move, copy, mixin } = native.body;
     const { usv, bytes, need, dictionary, oneOf } = native.idl;
     const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;

@@ -4,6 +4,7 @@
 {
     const { empty, extract, isNull, isUnusable, copy, mixin } = native.body;
     const { bytes, need, dictionary, usv } = native.idl;
+    const { Headers } = native.own;
     const NULL_BODY = [101, 103, 204, 205, 304];
     const reasonPhrase = /^[\t \x21-\x7e\x80-\xff]*$/;
     const UNREAD = Symbol('unread');

@@ -4,6 +4,7 @@
 'use strict';
 {
     const { clone, isPlain } = native;
+    const { DOMException } = native.own;
     const { getPrototypeOf, keys } = Object;
     const { isArray } = Array;
     const ObjectPrototype = Object.prototype;

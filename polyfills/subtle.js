@@ -4,6 +4,7 @@
 'use strict';
 const { digest, hmac, pbkdf2, aes, sameBytes, randomFill } = native;
 const { need } = native.idl;
+const { DOMException } = native.own;
 const MAKE = Symbol('make');
 const HASHES = { 'SHA-1': [20, 64], 'SHA-256': [32, 64], 'SHA-384': [48, 128], 'SHA-512': [64, 128] };
 const USAGES = ['encrypt', 'decrypt', 'sign', 'verify', 'deriveKey', 'deriveBits', 'wrapKey', 'unwrapKey'];

@@ -5,6 +5,25 @@
 import { build } from 'esbuild';
 import { join } from 'node:path';
 
+// What a package requires of Node.js is the engine's own where it has it, as the bundle is loaded: one Buffer, one
+// EventEmitter for all. ("buffer/" and the like, with a slash, are the npm packages themselves.)
+const ours = {
+    'abort-controller': 'native.own',
+    'buffer': "native.load('buffer.js')",
+    'events': "native.load('node_events.js')",
+    'process/': 'process',
+};
+// So are globals that they use when they run, which a bundle may have replaced by then.
+const define = Object.fromEntries(['AbortController', 'AbortSignal', 'DOMException', 'URLSearchParams'].flatMap((name) =>
+    [name, 'globalThis.' + name].map((use) => [use, 'native.own.' + name])));
+const engine = {
+    name: 'engine',
+    setup(build) {
+        build.onResolve({ filter: /^(abort-controller|buffer|events|process\/)$/ }, ({ path }) => ({ path, namespace: 'engine' }));
+        build.onLoad({ filter: /./, namespace: 'engine' }, ({ path }) => ({ contents: `module.exports = ${ours[path]};` }));
+    },
+};
+
 const [out, ...names] = process.argv.slice(2);
 for (const name of names)
     await build({
@@ -22,5 +41,7 @@ for (const name of names)
         minifyWhitespace: true,
         minifySyntax: true,
         legalComments: 'inline',
+        define: name === 'later' ? {} : define,
+        plugins: name === 'stream' ? [engine] : [],
         logLevel: 'warning',
     });

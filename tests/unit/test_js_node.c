@@ -75,6 +75,50 @@ static void node_modules_do_their_work(void **state)
                 "5bdcc146,8,true,true,36");
 }
 
+static void node_streams_flow_and_become_web_streams(void **state)
+{
+    struct bench *b = *state;
+
+    expect_page(
+        b,
+        "import('node:stream').then(() => 0);"
+        "const { PassThrough, Readable, Transform, Writable, Duplex, pipeline } = "
+        "require('node:stream');"
+        "const { text, json } = require('stream/consumers'); const p = require('stream/promises');"
+        "const upper = () => new Transform({transform(x, _, done) { done(null, "
+        "`${x}`.toUpperCase()) }});"
+        "const got = []; const sink = new Writable({write(x, _, done) { got.push(`${x}`); "
+        "setTimeout(done) }});"
+        "await p.pipeline(Readable.from(['a', 'b']), upper(), sink);"
+        "let seen; const through = new PassThrough(); const web = Readable.toWeb(through);"
+        "through.write('h\u00e9'); through.end('llo');"
+        "const back = Readable.fromWeb(new Response('{\"x\": [1]}').body);"
+        "const large = Readable.toWeb(Readable.from((function* () { for (let i = 0; i < 200; i++) "
+        "yield "
+        "Buffer.alloc(1000, 97) })(), {objectMode: false}));"
+        "const into = []; const file = Writable.toWeb(new Writable({write(x, _, done) { "
+        "into.push(x.length); "
+        "done() }}));"
+        "await new Response('x'.repeat(9)).body.pipeTo(file);"
+        "const pair = Duplex.toWeb(upper()); const writer = pair.writable.getWriter(); "
+        "writer.write('pair');"
+        "writer.close();"
+        "const out = []; const node = Writable.fromWeb(new WritableStream({write(x) { "
+        "out.push(`${x}`) }}));"
+        "await p.pipeline(Readable.from(['to', 'web']), node);"
+        "const failing = new Readable({read() { this.destroy(new Error('gone')) }});"
+        "const failed = await new Response(Readable.toWeb(failing)).text().catch((e) => e.message);"
+        "const cut = new Readable({read() { this.push('x'.repeat(9999)) }}); const reader = "
+        "Readable.toWeb(cut).getReader();"
+        "await reader.read(); await reader.cancel(new Error('enough'));"
+        "return [got.join(''), await new Response(web).text(), JSON.stringify(await json(back)),"
+        "  (await new Response(large).text()).length, into.join(), await new "
+        "Response(pair.readable).text(), out.join(''), failed, cut.destroyed,"
+        "  await text(Readable.from(['q', Buffer.from('r')])), new PassThrough() instanceof "
+        "require('events')].join(' ')",
+        "AB h\xc3\xa9llo {\"x\":[1]} 200000 9 PAIR toweb gone true qr true");
+}
+
 static void process_is_there_without_being_node(void **state)
 {
     struct bench *b = *state;
@@ -128,6 +172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         JS_TEST(buffer_reads_and_writes_every_encoding),
         JS_TEST(node_modules_do_their_work),
+        JS_TEST(node_streams_flow_and_become_web_streams),
         JS_TEST(process_is_there_without_being_node),
         JS_TEST(later_library_functions_are_there),
         JS_TEST(a_library_function_that_nobody_asks_for_costs_no_load),

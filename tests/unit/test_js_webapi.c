@@ -222,6 +222,45 @@ static void webassembly_compiles_a_response(void **state)
                 "42,true,TypeError");
 }
 
+/* Angular's server sets Event and all of DOM's names to its own. */
+static void bundles_may_replace_what_the_standards_use(void **state)
+{
+    struct bench *b = *state;
+
+    expect_page(
+        b,
+        "const { AbortController, Response, Request, EventTarget } = globalThis;"
+        "for (const name of ['Event', 'EventTarget', 'CustomEvent', 'DOMException', 'URL', "
+        "'URLSearchParams', 'Headers', 'Request', 'Response', 'TextEncoder', 'TextDecoder', "
+        "'AbortSignal', 'AbortController', 'Blob', 'File', 'FormData', 'ReadableStream', "
+        "'TransformStream', 'Buffer', 'queueMicrotask'])"
+        "  globalThis[name] = function () { throw new Error('not ours: ' + name) };"
+        "const failure = async (f) => { try { await f(); return 'none' } catch (e) { return e.name "
+        "} };"
+        "const controller = new AbortController(); let heard = 0;"
+        "controller.signal.addEventListener('abort', () => heard++); controller.abort();"
+        "const form = await new Response('a=1&b=2', {headers: {'content-type': "
+        "'application/x-www-form-urlencoded'}}).formData();"
+        "form.append('file', await new Response('xyz').blob());"
+        "const parts = await new Response(form).formData();"
+        "const packed = new Response('packed').body.pipeThrough(new CompressionStream('gzip'));"
+        "const target = new EventTarget();"
+        "return [heard, controller.signal.reason.name, form.get('b'), parts.get('file').size,"
+        "  await new Response(packed.pipeThrough(new DecompressionStream('gzip'))).text(),"
+        "  new Request('https://h/', {signal: controller.signal, headers: {a: "
+        "'b'}}).headers.get('a'),"
+        "  Response.redirect('https://h/').headers.get('location'), "
+        "require('url').parse('http://h/a').host,"
+        "  await new Promise((go) => process.nextTick(go, 'next')),"
+        "  await failure(() => atob('*')), await failure(() => structuredClone(() => 1)),"
+        "  await failure(() => structuredClone(1, {transfer: [{}]})),"
+        "  await failure(() => crypto.getRandomValues(new Float32Array(1))),"
+        "  await failure(() => performance.measure('x', 'none')), await failure(() => "
+        "crypto.subtle.digest('x', packed))].join()",
+        "1,AbortError,2,3,packed,b,https://h/,h,next,InvalidCharacterError,DataCloneError,"
+        "DataCloneError,TypeMismatchError,SyntaxError,NotSupportedError");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +272,7 @@ int main(void)
         JS_TEST(marks_and_measures_are_kept),
         JS_TEST(patterns_match_urls),
         JS_TEST(webassembly_compiles_a_response),
+        JS_TEST(bundles_may_replace_what_the_standards_use),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
