@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT
+import { bootstrapApplication } from '@angular/platform-browser';
+import { App } from './app';
+import { config } from './config';
+
+bootstrapApplication(App, config);
