@@ -210,9 +210,28 @@ struct conn *http_silent_in_body(const struct http *http)
     return conn_of(deadline_first(&http->body));
 }
 
-static bool has_room(struct http *http)
+/* Connections of other workers, as far as they have told. Looked up once a millisecond at most. */
+static uint64_t elsewhere(struct http *http)
 {
-    return likely(http->conn_count < http->conn_max) || http_make_room(http);
+    uint64_t count = 0;
+
+    if (http->elsewhere_ms == http->now_ms)
+        return http->elsewhere;
+    for (uint32_t row = 0; row < REGION_PEERS_MAX; row++)
+        if (row != http->worker->row)
+            count += atomic_load_explicit(&stats_at(http->region, row)->connections,
+                                          memory_order_relaxed);
+    http->elsewhere = count;
+    http->elsewhere_ms = http->now_ms;
+    return count;
+}
+
+/* The kernel does not deal connections out evenly: who has his share may have what others don't use. */
+bool http_has_room(struct http *http)
+{
+    return likely(http->conn_count < http->conn_max) ||
+           http->conn_count + elsewhere(http) < http->config->http.connections ||
+           http_make_room(http);
 }
 
 static void on_listener(evutil_socket_t fd, short events, void *arg)
@@ -229,7 +248,7 @@ static void on_listener(evutil_socket_t fd, short events, void *arg)
         if (l->from->kind != LISTENER_PAGES) {
             if (http->admin_count >= HTTP_ADMIN_MAX)
                 break;
-        } else if (!has_room(http)) {
+        } else if (!http_has_room(http)) {
             if (!is_full(http)) {
                 full(http);
                 break;

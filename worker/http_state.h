@@ -79,7 +79,9 @@ struct http {
     size_t conn_count;  /* for pages */
     size_t admin_count; /* for administration and gateways */
     size_t turned_count;
-    size_t conn_max;
+    size_t conn_max;    /* this worker's share of http.connections */
+    uint64_t elsewhere; /* connections of other workers at elsewhere_ms */
+    uint64_t elsewhere_ms;
     struct limit *limit; /* of one address; NULL: none */
     struct network *trusted;
     size_t trusted_count;
@@ -97,6 +99,9 @@ struct http {
 
 /* A callback begins: take the time, renew what depends on it. */
 void http_wake(struct http *http);
+
+/* For one connection more? May make it. Not from within a request's handling. */
+bool http_has_room(struct http *http);
 
 /* One connection gives its place to a newcomer. Not from within a request's handling. False: all are at work. */
 bool http_make_room(struct http *http);

@@ -129,6 +129,29 @@ static void so_many_are_turned_away_gently(void **state)
         (void)close(fd[i]);
 }
 
+static void a_worker_may_have_what_others_leave(void **state)
+{
+    struct fixture *f = *state;
+    struct http *http = f->worker.http;
+    struct stats *other = stats_at(f->region, f->other_row);
+    int fd[2];
+
+    f->config.http.connections = 4;
+    http->conn_max = 2;
+    for (int i = 0; i < 2; i++)
+        ask(f, fd[i] = client(f), "/a", ""); /* at work */
+    http->now_ms++;
+    assert_true(http_has_room(http));
+    stats_set(&other->connections, 2);
+    http->now_ms++;
+    assert_false(http_has_room(http));
+    stats_set(&other->connections, 1);
+    http->now_ms++;
+    assert_true(http_has_room(http));
+    for (int i = 0; i < 2; i++)
+        (void)close(fd[i]);
+}
+
 /* At http.connections: heads that don't arrive, then who has been silent longest; administration is left alone. */
 static void who_holds_a_place_without_using_it_gives_way(void **state)
 {
@@ -147,13 +170,13 @@ static void who_holds_a_place_without_using_it_gives_way(void **state)
     ask(f, waits, "/w", "");
     body = client(f);
     say(f, body, post);
-    TAILQ_LAST(&http->conns, conn_list)->deadline.due_ms -= 1500; /* so long ago */
+    TAILQ_LAST(&http->conns, conn_list)->deadline.due_ms -= 5000; /* so long ago */
     idle = client(f);
     say(f, idle, "POST /b HTTP/1.1\r\nHost: a\r\n\r\n"); /* answered: 405 */
-    TAILQ_LAST(&http->conns, conn_list)->deadline.due_ms -= 1200;
+    TAILQ_LAST(&http->conns, conn_list)->deadline.due_ms -= 4000;
     head = client(f);
     say(f, head, "GET ");
-    TAILQ_LAST(&http->conns, conn_list)->deadline.due_ms -= 1100;
+    TAILQ_LAST(&http->conns, conn_list)->deadline.due_ms -= 3000;
     (void)hear(idle);
     assert_int_equal(http->conn_count, 4);
     assert_true(http_make_room(http));
@@ -379,6 +402,7 @@ int main(void)
         TEST(an_address_has_so_many_connections),
         TEST(who_is_turned_away_is_not_cut_off),
         TEST(so_many_are_turned_away_gently),
+        TEST(a_worker_may_have_what_others_leave),
         TEST(who_holds_a_place_without_using_it_gives_way),
         TEST(an_address_makes_so_many_requests),
         TEST(forwarded_fields_count_from_trusted_peers_only),
