@@ -3,7 +3,6 @@
 #include "worker/conn_in.h"
 
 #include "worker/admin.h"
-#include "worker/conn_out.h"
 #include "worker/conn_peer.h"
 #include "worker/gateway.h"
 #include "worker/http_state.h"
@@ -230,19 +229,6 @@ static size_t take_body(struct conn *c, const char *data, size_t bytes)
         in_refuse(c, carry->parse.status, carry->parse.reason);
         return bytes;
     }
-}
-
-bool in_can_take(const struct conn *c)
-{
-    return !c->dead && !c->closing && !c->request && !c->unsent;
-}
-
-void in_flush(struct conn *c)
-{
-    int error = out_flush(c);
-
-    if (error && error != -EAGAIN)
-        c->dead = true;
 }
 
 size_t in_take(struct conn *c, const char *data, size_t bytes)

@@ -7,6 +7,9 @@
 #define SSRD_WORKER_CONN_IN_H
 
 #include "worker/conn.h"
+#include "worker/conn_out.h"
+
+#include <errno.h>
 
 /*
  * Bodies that are kept while they arrive, of all connections of a worker: so many bytes, or eight of the largest there may be
@@ -34,13 +37,22 @@ struct carry {
 /* Take requests from these bytes, and gather answers to them, as long as none has to wait. Returns how many bytes were
  * used. */
 size_t in_take(struct conn *conn, const char *data, size_t bytes);
-bool in_can_take(const struct conn *conn);
+static inline bool in_can_take(const struct conn *conn)
+{
+    return !conn->dead && !conn->closing && !conn->request && !conn->unsent;
+}
 
 /* A request that can't be served is answered in a line, and the connection is of no more use. */
 void in_refuse(struct conn *conn, uint16_t status, const char *reason);
 
 /* Write what is gathered; notes in the connection if that failed. */
-void in_flush(struct conn *conn);
+static inline void in_flush(struct conn *conn)
+{
+    int error = out_flush(conn);
+
+    if (unlikely(error) && error != -EAGAIN)
+        conn->dead = true;
+}
 
 /* Forget the request that is carried, if there is one. */
 void in_free(struct conn *conn);

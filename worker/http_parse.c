@@ -110,6 +110,18 @@ static int on_body(llhttp_t *llhttp, const char *at, size_t bytes)
     return 0;
 }
 
+/* What will be too large is refused before it has come. */
+static int on_chunk_header(llhttp_t *llhttp)
+{
+    struct http_parse *p = llhttp->data;
+
+    if (llhttp->content_length > p->limits->body_bytes - p->body_bytes) {
+        (void)refuse(p, 413, "the request body is too large");
+        return HPE_USER;
+    }
+    return 0;
+}
+
 static int on_message_complete(llhttp_t *llhttp)
 {
     (void)llhttp;
@@ -123,6 +135,7 @@ static const llhttp_settings_t settings = {
     .on_header_value = on_value,
     .on_headers_complete = on_headers_complete,
     .on_body = on_body,
+    .on_chunk_header = on_chunk_header,
     .on_message_complete = on_message_complete,
 };
 
@@ -145,11 +158,22 @@ const char *http_method_text(uint8_t method)
     return llhttp_method_name((llhttp_method_t)method);
 }
 
-/* name is lower case; names of fields are tokens, in which | 0x20 maps nothing else to these. */
-static bool same_name(const char *sent, const char *name, size_t bytes)
+/* name is lower case; names of fields are tokens, in which | 0x20 maps nothing else to these. By words, since most names
+ * that come are of a length that is asked for; bytes is a constant wherever this is inlined. */
+static inline __attribute__((always_inline)) bool same_name(const char *sent, const char *name,
+                                                            size_t bytes)
 {
-    for (size_t i = 0; i < bytes; i++)
-        if ((sent[i] | 0x20) != name[i])
+    uint64_t a = 0;
+    uint64_t b = 0;
+
+    for (; bytes >= sizeof a; bytes -= sizeof a, sent += sizeof a, name += sizeof a) {
+        memcpy(&a, sent, sizeof a);
+        memcpy(&b, name, sizeof b);
+        if ((a | UINT64_C(0x2020202020202020)) != b)
+            return false;
+    }
+    for (; bytes > 0; bytes--, sent++, name++)
+        if ((*sent | 0x20) != *name)
             return false;
     return true;
 }
@@ -554,7 +578,7 @@ enum http_progress http_parse_body(struct http_parse *p, const char *data, size_
     p->raw_bytes += *ret_used;
     if (error == HPE_PAUSED)
         return HTTP_WHOLE;
-    if (error == HPE_USER)
+    if (error == HPE_USER || error == HPE_CB_CHUNK_HEADER) /* ours, which has said why */
         return HTTP_REFUSED;
     if (error != HPE_OK)
         return refuse(p, 400, "the request body is malformed");
