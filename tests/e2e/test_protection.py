@@ -133,6 +133,32 @@ def test_one_connection_too_many_for_all_sees_its_503(ssrd):
         client.close()
 
 
+def pss_bytes(server):
+    total = 0
+    for pid in server.workers():
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+            total += 1024 * sum(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+    return total
+
+
+def test_an_idle_connection_takes_at_most_4_kb(ssrd):
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # of this process, for the clients
+    count = min(5000, hard - 300)
+    server = ssrd(harness.HELLO, {**QUIET, "workers": 2})
+    clients = [server.connect() for _ in range(50)]
+    for client in clients:
+        assert client.get("/").status == 200  # in both workers what is made once is made
+    before = pss_bytes(server)
+    for _ in range(count):
+        clients.append(server.connect())
+        assert clients[-1].get("/").status == 200
+    assert sum(worker["connections"] for worker in server.status()["workers"]) > count
+    assert (pss_bytes(server) - before) / count <= 4096
+    for client in clients:
+        client.close()
+
+
 def test_more_connections_than_a_shell_allows_descriptors(ssrd):
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     server = ssrd(harness.HELLO, {**QUIET, "workers": 1},
