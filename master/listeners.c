@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -186,14 +187,31 @@ static char *name_of(int fd, const char *text)
     return name;
 }
 
+/* Connections have what their listener has. Of a client that does not read the kernel would take megabytes, which
+ * nothing of ours can bound; what it does not take is a reference to a page. Fails on Unix sockets. */
+static void bound_unsent(int fd)
+{
+    static const int bytes = LISTENER_UNSENT_BYTES;
+
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+}
+
+static int open_tcp(struct listener *l)
+{
+    int error = strncmp(l->text, "systemd:", 8) == 0 ? inherit(l->text + 8, &l->fd)
+                                                     : bind_tcp(l->text, &l->fd);
+
+    if (!error)
+        bound_unsent(l->fd);
+    return error;
+}
+
 static int open_socket(struct listener *l)
 {
     int error;
 
-    if (strncmp(l->text, "systemd:", 8) == 0)
-        return inherit(l->text + 8, &l->fd);
     if (strncmp(l->text, "unix:", 5) != 0)
-        return bind_tcp(l->text, &l->fd);
+        return open_tcp(l);
     error = listener_unix(l->text + 5, l->kind == LISTENER_ADMIN ? 0600 : 0666, &l->fd);
     l->owns_path = error == 0;
     return error;

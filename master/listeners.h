@@ -11,6 +11,9 @@
 
 #include <sys/queue.h>
 
+/* So much of what was written to a connection may wait in the kernel, not yet sent (tcp(7), TCP_NOTSENT_LOWAT). */
+#define LISTENER_UNSENT_BYTES 131072
+
 struct listener {
     TAILQ_ENTRY(listener) link;
     char *text;  /* as configured */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -147,6 +148,31 @@ static void port_0_is_bound_and_named(void **state)
     assert_true(is_listening(l->fd));
     assert_true(fcntl(l->fd, F_GETFL) & O_NONBLOCK);
     assert_true(fcntl(l->fd, F_GETFD) & FD_CLOEXEC);
+    listener_put(&p->list, l);
+}
+
+/* Or a client that reads nothing could make the kernel keep megabytes for it. */
+static void of_what_nobody_reads_the_kernel_takes_little(void **state)
+{
+    static char much[4 << 20];
+    struct place *p = *state;
+    struct listener *l = get(p, "127.0.0.1:0", LISTENER_PAGES);
+    struct sockaddr_storage address;
+    socklen_t bytes = sizeof address;
+    int small = 2048, client, fd;
+    struct pollfd ready;
+
+    assert_int_equal(getsockname(l->fd, (struct sockaddr *)&address, &bytes), 0);
+    client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(setsockopt(client, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+    assert_int_equal(connect(client, (struct sockaddr *)&address, bytes), 0);
+    ready = (struct pollfd){.fd = l->fd, .events = POLLIN};
+    assert_int_equal(poll(&ready, 1, 10000), 1);
+    fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_in_range(send(fd, much, sizeof much, MSG_NOSIGNAL), 1, 3 * LISTENER_UNSENT_BYTES);
+    (void)close(fd);
+    (void)close(client);
     listener_put(&p->list, l);
 }
 
@@ -407,6 +433,7 @@ int main(void)
 #define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         WITH_PLACE(port_0_is_bound_and_named),
+        WITH_PLACE(of_what_nobody_reads_the_kernel_takes_little),
         WITH_PLACE(a_v6_address_is_named_in_brackets),
         WITH_PLACE(a_host_name_is_looked_up),
         WITH_PLACE(the_same_text_is_shared_until_the_last_reference),
