@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Tests of what the scripts of perf/ compute; what they measure is not tested here."""
 
+import asyncio
 import os
+import random
 import re
 import sys
 
@@ -10,6 +12,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 # pylint: disable=wrong-import-position
 import figures
+import openloop
 import programs
 import stacks
 import wrk
@@ -32,6 +35,37 @@ def test_verdicts_count_what_was_missed(capsys):
     verdicts.at_least("ratio", 1.19, 1.2)
     assert verdicts.exit_code() == 1
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["ok", "MISS"]
+
+
+def test_requests_are_sent_when_they_are_due_not_when_others_are_answered():
+    begun = []
+
+    async def request(number, due):
+        begun.append((number, due))
+        await go.wait()  # none of them is answered before all were sent
+
+    async def both():
+        count = asyncio.create_task(openloop.send(random.Random(1), 1000, 0.05, request))
+        while not count.done():
+            await asyncio.sleep(0.001)
+            if len(begun) >= 20:
+                go.set()
+        return await count
+
+    async def run():
+        nonlocal go
+        go = asyncio.Event()
+        return await asyncio.wait_for(both(), 60)
+
+    go = None
+    assert asyncio.run(run()) == len(begun) >= 20
+    dues = [due for _, due in begun]
+    assert dues == sorted(dues) and [number for number, _ in begun] == list(range(len(begun)))
+
+
+def test_quantiles_are_values_that_were_there():
+    assert [openloop.quantile([3, 1, 2, 4], q) for q in (0, 0.5, 0.99, 1)] == [1, 3, 4, 4]
+    assert openloop.quantile([], 0.5) != openloop.quantile([], 0.5)
 
 
 def test_table_aligns_its_columns():
