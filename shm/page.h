@@ -47,6 +47,8 @@ enum page_flag {
 };
 /* In a worker's own copy: packing in this encoding was tried, and gained nothing. */
 #define PAGE_GAINED_NOTHING(encoding) (256u << (encoding))
+/* Packed in this encoding as small as pays (worker/polish.h); in a worker's own copy also: tried. */
+#define PAGE_PACKED_BEST(encoding) (4096u << (encoding))
 
 struct page {
     uint64_t checksum; /* page_checksum() of all that follows: set once, by page_build() */

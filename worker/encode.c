@@ -154,18 +154,33 @@ bool encoder_pays(const struct encoder *e, const struct js_result *r)
 
 /* ---- adding one ---- */
 
-size_t encoder_etag(struct span etag, enum page_encoding encoding, char *out, size_t cap_bytes)
+/* mark: tells bytes apart that are in one encoding. */
+static size_t marked_etag(struct span etag, enum page_encoding encoding, const char *mark,
+                          char *out, size_t cap_bytes)
 {
     size_t name_bytes = strlen(page_encoding_name(encoding));
+    size_t mark_bytes = strlen(mark);
 
     if (etag.bytes < 2 || etag.data[etag.bytes - 1] != '"' ||
-        etag.bytes + 1 + name_bytes > cap_bytes)
+        etag.bytes + 1 + name_bytes + mark_bytes > cap_bytes)
         return 0;
     memcpy(out, etag.data, etag.bytes - 1);
     out[etag.bytes - 1] = '-';
     memcpy(out + etag.bytes, page_encoding_name(encoding), name_bytes);
-    out[etag.bytes + name_bytes] = '"';
-    return etag.bytes + 1 + name_bytes;
+    memcpy(out + etag.bytes + name_bytes, mark, mark_bytes);
+    out[etag.bytes + name_bytes + mark_bytes] = '"';
+    return etag.bytes + 1 + name_bytes + mark_bytes;
+}
+
+size_t encoder_etag(struct span etag, enum page_encoding encoding, char *out, size_t cap_bytes)
+{
+    return marked_etag(etag, encoding, "", out, cap_bytes);
+}
+
+/* What saves less than a sixteenth is not worth a page's second copy. */
+static size_t worth_bytes(size_t body_bytes)
+{
+    return body_bytes - body_bytes / 16;
 }
 
 static bool line_is(const char *line, size_t bytes, const char *name)
@@ -251,35 +266,69 @@ static struct hot_page *build(struct hot *hot, const struct hot_page *from,
     return made;
 }
 
+/* With this body in that encoding. NULL: no head can be made for it, or memory lacks. */
+static struct hot_page *with_variant(struct hot *hot, const struct hot_page *from,
+                                     struct page_source *source, enum page_encoding encoding,
+                                     struct span body, const char *mark)
+{
+    const struct page_variant *v = &from->page.variant[PAGE_IDENTITY];
+    char etag[256];
+    char head_text[HEAD_BYTES_MAX];
+    struct reply_text head = {head_text, 0, sizeof head_text, false};
+    size_t etag_bytes =
+        marked_etag(source->variant[PAGE_IDENTITY].etag, encoding, mark, etag, sizeof etag);
+
+    encoder_head(&head, source->variant[PAGE_IDENTITY].head, encoding, body.bytes,
+                 (struct span){etag, etag_bytes});
+    if (head.overflow || (etag_bytes == 0 && v->etag_bytes > 0))
+        return NULL;
+    source->variant[encoding] =
+        (struct page_variant_source){{head_text, head.bytes}, body, {etag, etag_bytes}};
+    return build(hot, from, source);
+}
+
 struct hot_page *encoder_add(struct encoder *e, struct hot *hot, struct hot_page *from,
                              enum page_encoding encoding, enum compress_effort effort)
 {
     const struct page_variant *v = &from->page.variant[PAGE_IDENTITY];
     struct page_source source = source_of(&from->page);
-    char etag[256];
-    char head_text[HEAD_BYTES_MAX];
-    struct reply_text head = {head_text, 0, sizeof head_text, false};
     struct hot_page *made = NULL;
     char *body = mi_malloc(v->body_bytes);
     size_t bytes;
-    size_t etag_bytes;
 
     if (!body)
         return NULL;
-    /* what saves less than a sixteenth is not worth a page's second copy */
     bytes = compress_bytes(e->compressor, encoding, effort, source.variant[PAGE_IDENTITY].body,
-                           body, v->body_bytes - v->body_bytes / 16);
-    etag_bytes = encoder_etag(source.variant[PAGE_IDENTITY].etag, encoding, etag, sizeof etag);
-    encoder_head(&head, source.variant[PAGE_IDENTITY].head, encoding, bytes,
-                 (struct span){etag, etag_bytes});
-    if (bytes > 0 && !head.overflow && (etag_bytes > 0 || v->etag_bytes == 0)) {
-        source.variant[encoding] = (struct page_variant_source){
-            {head_text, head.bytes}, {body, bytes}, {etag, etag_bytes}};
-        made = build(hot, from, &source);
-    } else {
+                           body, worth_bytes(v->body_bytes));
+    if (bytes > 0)
+        made = with_variant(hot, from, &source, encoding, (struct span){body, bytes}, "");
+    if (!made)
         from->page.flags |=
             PAGE_GAINED_NOTHING(encoding); /* this copy's: others find out themselves */
-    }
     mi_free(body);
+    return made;
+}
+
+enum page_encoding encoder_improvable(const struct page *page)
+{
+    if (!(page->flags & PAGE_PACKABLE))
+        return PAGE_IDENTITY;
+    for (int i = 1; i < PAGE_ENCODINGS; i++)
+        if (page->variant[i].head_offset != 0 && !(page->flags & PAGE_PACKED_BEST(i)))
+            return (enum page_encoding)i;
+    return PAGE_IDENTITY;
+}
+
+struct hot_page *encoder_improve(struct hot *hot, struct hot_page *from,
+                                 enum page_encoding encoding, struct span body)
+{
+    struct page_source source = source_of(&from->page);
+    struct hot_page *made = NULL;
+
+    source.flags |= PAGE_PACKED_BEST(encoding);
+    if (body.bytes > 0 && body.bytes < from->page.variant[encoding].body_bytes)
+        made = with_variant(hot, from, &source, encoding, body, "+");
+    if (!made)
+        from->page.flags |= PAGE_PACKED_BEST(encoding); /* likewise */
     return made;
 }

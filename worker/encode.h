@@ -57,4 +57,15 @@ void encoder_head(struct reply_text *text, struct span head, enum page_encoding 
 struct hot_page *encoder_add(struct encoder *encoder, struct hot *hot, struct hot_page *page,
                              enum page_encoding encoding, enum compress_effort effort);
 
+/* An encoding of the page that may become smaller when there is time; PAGE_IDENTITY: none. */
+enum page_encoding encoder_improvable(const struct page *page);
+
+/*
+ * The page with this body (packed with COMPRESS_BEST; borrowed) in the place of what it has in that
+ * encoding, and an entity tag of its own; the caller its one holder. Where it is no smaller that is noted in the page
+ * itself, and NULL returned; also for lack of memory.
+ */
+struct hot_page *encoder_improve(struct hot *hot, struct hot_page *page,
+                                 enum page_encoding encoding, struct span body);
+
 #endif

@@ -212,6 +212,19 @@ void hot_put(struct hot *hot, struct hot_page *page)
         hot_remove(hot, page);
 }
 
+struct hot_page *hot_find(struct hot *hot, bool (*wanted)(const struct hot_page *page, void *arg),
+                          void *arg)
+{
+    struct hot_page *page;
+
+    TAILQ_FOREACH(page, &hot->queue, link)
+    {
+        if (wanted(page, arg))
+            return page;
+    }
+    return NULL;
+}
+
 void hot_figures(const struct hot *hot, struct hot_figures *ret_figures)
 {
     *ret_figures = (struct hot_figures){

@@ -53,6 +53,10 @@ static inline struct hot_page *hot_hold(struct hot_page *page)
 }
 void hot_release(struct hot_page *page); /* takes NULL */
 
+/* The youngest page in the cache that `wanted` says yes to, or NULL; as hot_get(), without a visit. */
+struct hot_page *hot_find(struct hot *hot, bool (*wanted)(const struct hot_page *page, void *arg),
+                          void *arg);
+
 struct hot_figures {
     uint64_t bytes;   /* all that pages of this cache occupy, those held by slow clients included */
     uint64_t entries; /* in the cache */

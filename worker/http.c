@@ -18,6 +18,7 @@
 #include "worker/handover.h"
 #include "worker/http_state.h"
 #include "worker/limit.h"
+#include "worker/polish.h"
 #include "worker/tick.h"
 
 #include <errno.h>
@@ -368,6 +369,8 @@ int http_new(struct worker *worker, struct http **ret_http)
     if (!error)
         error = encoder_new(config, &http->encoder);
     if (!error)
+        error = polish_new(http, &http->polish);
+    if (!error)
         error = handover_new(http, &http->handover);
     if (!error)
         error = set_up_events(http);
@@ -391,6 +394,7 @@ void http_free(struct http *http)
     handover_free(http->handover);
     requests_free(http->requests);
     statics_free(http->statics);
+    polish_free(http->polish);
     encoder_free(http->encoder);
     hot_free(http->hot);
     free(http->listener);
@@ -445,6 +449,11 @@ void http_drain(struct http *http, bool close_idle)
 bool http_help(struct http *http)
 {
     return requests_help(http->requests);
+}
+
+bool http_polish(struct http *http)
+{
+    return polish_turn(http->polish);
 }
 
 size_t http_connections(const struct http *http)

@@ -29,6 +29,9 @@ void http_drain(struct http *http, bool close_idle);
  * turns of the loop. */
 bool http_help(struct http *http);
 
+/* There is time: make stored pages smaller (polish.h). False: there is nothing to make smaller. Between turns. */
+bool http_polish(struct http *http);
+
 size_t http_connections(const struct http *http);
 
 /* Close everything, whatever it is doing: the deadline has come. */

@@ -62,6 +62,7 @@ struct http {
     struct hot *hot;
     struct requests *requests;
     struct encoder *encoder;
+    struct polish *polish;
     struct statics *statics; /* NULL: no folders of files */
 
     struct http_listener *listener;

@@ -14,7 +14,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 
+#define ASIDE_NS UINT64_C(1000000000) /* for the JavaScript in it: finalizers */
 #define FATAL_S 2 /* how long the main thread waits for its worker's last will */
 
 struct lane {
@@ -23,6 +25,7 @@ struct lane {
     pthread_mutex_t mutex;
     uint64_t tick_ns;
     uint64_t will_ns;   /* under the mutex */
+    uint64_t aside_ns;  /* the main thread's own */
     bool lent;          /* the main thread's own */
     _Atomic bool fatal; /* V8 has given up: the will is due, whatever the time */
 };
@@ -138,4 +141,32 @@ bool lane_take(struct lane *lane)
     (void)pthread_mutex_lock(&lane->mutex);
     lane->lent = false;
     return true;
+}
+
+static uint64_t cpu_ns(void)
+{
+    struct timespec ts;
+
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+void lane_aside(struct lane *lane, void (*work)(void *arg), void *arg)
+{
+    uint64_t now_ns = mono_ns();
+    uint64_t begun_ns = cpu_ns();
+
+    lane->will_ns = UINT64_MAX;
+    watchdog_relieve_at(lane->watchdog, now_ns);
+    lane_lend_again(lane);
+    watchdog_arm(lane->watchdog, now_ns + ASIDE_NS);
+    work(arg);
+    watchdog_disarm(lane->watchdog);
+    (void)lane_take(lane);
+    lane->aside_ns += cpu_ns() - begun_ns;
+}
+
+uint64_t lane_aside_ns(const struct lane *lane)
+{
+    return lane->aside_ns;
 }

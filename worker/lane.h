@@ -25,6 +25,13 @@ void lane_free(struct lane *lane); /* takes NULL; the watchdog has been stopped 
  */
 void lane_lend(struct lane *lane, uint64_t now_ns, uint64_t will_ns);
 
+/*
+ * Between turns, when there is time: work(arg) on the main thread, which takes some milliseconds there and touches
+ * nothing of the loop's. It takes no ticks: others turn the loop as soon as that has something to do.
+ */
+void lane_aside(struct lane *lane, void (*work)(void *arg), void *arg);
+uint64_t lane_aside_ns(const struct lane *lane); /* CPU time of it all, so far */
+
 /* The main thread is back in C, in a `done` or at the JavaScript's end: waits until the turn that
  * may be under way is over. False: it was not lent. */
 bool lane_take(struct lane *lane);

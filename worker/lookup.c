@@ -7,6 +7,7 @@
 #include "worker/hot.h"
 #include "worker/http_state.h"
 
+#include <errno.h>
 #include <mimalloc.h>
 
 /* Its own edition, or that of the last bundle where cache.on_reload lets it be served stale. */
@@ -98,20 +99,34 @@ enum found lookup(struct http *http, const struct key *key, struct hot_page **re
     return hot ? FOUND_STALE : FOUND_NONE;
 }
 
-void lookup_replace_cold(struct http *http, const struct page *page, const struct page *more)
+/* 0: the cold cache has the very page / -ENOENT: it has none / -ESTALE: it has another of the key. */
+static int compare_cold(struct http *http, const struct page *page)
 {
     struct cold *cold = http->worker->cold;
     const char *key = page_at(page, page->key_offset);
     struct cold_ref ref;
     struct page *there;
+    int error = cold_find(cold, key, page->key_bytes, page->hash, &ref);
 
+    if (error)
+        return -ENOENT;
+    there = mi_malloc(ref.page_bytes);
+    error = there ? cold_copy(cold, &ref, key, page->key_bytes, there) : -ENOENT;
+    if (!error && there->checksum != page->checksum)
+        error = -ESTALE;
+    mi_free(there);
+    return error;
+}
+
+void lookup_replace_cold(struct http *http, const struct page *page, const struct page *more)
+{
     /* A newer one that comes between this look and the put is lost: the older is within its ttl and
      * not purged (cold_put() asks), so that is a render for nothing, and never a wrong page. */
-    if (cold_find(cold, key, page->key_bytes, page->hash, &ref) != 0)
-        return;
-    there = mi_malloc(ref.page_bytes);
-    if (there && cold_copy(cold, &ref, key, page->key_bytes, there) == 0 &&
-        there->checksum == page->checksum)
-        (void)cold_put(cold, more);
-    mi_free(there);
+    if (compare_cold(http, page) == 0)
+        (void)cold_put(http->worker->cold, more);
+}
+
+bool lookup_is_replaced(struct http *http, const struct page *page)
+{
+    return compare_cold(http, page) == -ESTALE;
 }

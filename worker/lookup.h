@@ -25,8 +25,11 @@ enum found {
 enum found lookup(struct http *http, const struct key *key, struct hot_page **ret_hot,
                   enum reply_origin *ret_origin);
 
-/* `more` is `page` with an encoding more: the cold cache's copy becomes that too, if it is still this
+/* `more` is `page` with an encoding more, or a smaller one: the cold cache's copy becomes that too, if it is still this
  * very page and no newer one. */
 void lookup_replace_cold(struct http *http, const struct page *page, const struct page *more);
+
+/* Does the cold cache have another page of its key? Not if it has none. */
+bool lookup_is_replaced(struct http *http, const struct page *page);
 
 #endif

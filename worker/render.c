@@ -19,7 +19,6 @@
 #include <event2/event.h>
 #include <string.h>
 
-#define COLLECT_NS UINT64_C(1000000000) /* for finalizers; a collection itself has no end */
 #define WILL_NS_MAX UINT64_C(200000000)
 #define FETCH_OPEN_MAX 32
 #define PAUSED_MAX 128u            /* streams that wait for their readers, beside the others */
@@ -566,16 +565,17 @@ size_t renderer_waiting(const struct renderer *renderer)
     return renderer->waiting_count + renderer->open_count;
 }
 
+static void collect(void *arg)
+{
+    const struct renderer *r = arg;
+
+    js_collect(r->worker->js);
+}
+
 void renderer_collect(struct renderer *renderer)
 {
-    uint64_t now_ns = mono_ns();
-
     if (renderer->open_count > 0)
         return;
-    lane_lend(renderer->lane, now_ns, UINT64_MAX);
-    watchdog_arm(renderer->watchdog, now_ns + COLLECT_NS); /* finalizers are JavaScript */
-    js_collect(renderer->worker->js);
-    watchdog_disarm(renderer->watchdog);
-    (void)lane_take(renderer->lane);
+    lane_aside(renderer->lane, collect, renderer);
     stats_add(&renderer->worker->stats->collections, 1);
 }

@@ -65,8 +65,10 @@ struct watchdog {
     uint64_t early_ns; /* an alarm that comes so much too early is put off */
     uint64_t (*relief)(void *arg);
     void *relief_arg;
-    uint64_t asked_for_ns;        /* what the thread itself has put into tick_at */
-    unsigned in_vain;             /* asks since the owner named a moment */
+    uint64_t asked_for_ns; /* what the thread itself has put into tick_at */
+    unsigned in_vain;      /* asks since the owner named a moment */
+    _Atomic bool
+        no_ticks; /* the entry takes none; relaxed: A1 hands it over, and a wrong one costs a relief */
     _Atomic uint64_t deadline_ns; /* IDLE, FIRING, LEAVING or a deadline */
     _Atomic uint64_t tick_at_ns;  /* counts while a deadline is set */
     _Atomic uint64_t wake_at_ns;  /* when the thread looks next by itself; NEVER: asleep */
@@ -102,6 +104,8 @@ static void ask(struct watchdog *w, uint64_t tick_at_ns)
     uint64_t pause_ns = 0;
 
     w->in_vain = tick_at_ns == w->asked_for_ns ? w->in_vain + 1 : 0;
+    if (atomic_load_explicit(&w->no_ticks, memory_order_relaxed) && w->in_vain < RELIEF_AFTER)
+        w->in_vain = RELIEF_AFTER;
     js_request_tick(w->js);
     if (w->relief && w->in_vain >= RELIEF_AFTER)
         pause_ns = w->relief(w->relief_arg);
@@ -268,12 +272,21 @@ void watchdog_set_relief(struct watchdog *watchdog, uint64_t (*relief)(void *arg
     watchdog->relief = relief;
 }
 
+/* Before the entry is armed, so that relaxed stores do: A1 follows. */
+void watchdog_relieve_at(struct watchdog *watchdog, uint64_t at_ns)
+{
+    atomic_store_explicit(&watchdog->no_ticks, true, memory_order_relaxed);
+    atomic_store_explicit(&watchdog->tick_at_ns, at_ns, memory_order_relaxed); /* A0 */
+}
+
 void watchdog_tick_at(struct watchdog *watchdog, uint64_t at_ns)
 {
     uint64_t deadline_ns =
         atomic_load_explicit(&watchdog->deadline_ns, memory_order_relaxed); /* ours, or FIRING */
 
     if (deadline_ns == IDLE) {
+        if (unlikely(atomic_load_explicit(&watchdog->no_ticks, memory_order_relaxed)))
+            atomic_store_explicit(&watchdog->no_ticks, false, memory_order_relaxed);
         atomic_store_explicit(&watchdog->tick_at_ns, at_ns, memory_order_relaxed); /* A0 */
         return;
     }

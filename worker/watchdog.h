@@ -39,6 +39,9 @@ void watchdog_watch(struct watchdog *watchdog, int loop_fd, uint64_t tick_ns);
  */
 void watchdog_tick_at(struct watchdog *watchdog, uint64_t at_ns);
 
+/* As watchdog_tick_at(), for an entry that takes no ticks at all: no ask is in vain before the relief. */
+void watchdog_relieve_at(struct watchdog *watchdog, uint64_t at_ns);
+
 /*
  * What is done in a tick's stead when the JavaScript has taken none for three milliseconds:
  * relief(arg), on the watchdog's thread, again and again until a tick is taken or JavaScript has

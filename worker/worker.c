@@ -22,6 +22,7 @@
 #include "worker/handover.h"
 #include "worker/http.h"
 #include "worker/js.h"
+#include "worker/lane.h"
 #include "worker/loop.h"
 #include "worker/recycle.h"
 #include "worker/render.h"
@@ -35,10 +36,14 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <time.h>
 
 #define HANDOVER_NS UINT64_C(20000000) /* to wait for room in the socket */
 #define IDLE_CALLBACKS 16u             /* a second: our own timers, and a few requests */
-#define ORPHAN_MS 10000u               /* how long a worker goes on after its master has died */
+#define BUSY_NS                                                                                    \
+    UINT64_C(250000000) /* of CPU a second: from then on a worker has no time to spare */
+#define POLISH_NS UINT64_C(250000000) /* of CPU a second that stored pages may be made smaller in */
+#define ORPHAN_MS 10000u              /* how long a worker goes on after its master has died */
 
 /* What the loop needs beyond struct worker. */
 struct life {
@@ -54,6 +59,9 @@ struct life {
     uint64_t renders;   /* likewise */
     bool garbage;       /* renders since the last collection */
     bool collect;       /* nothing else is to be done: run() collects */
+    bool polish;        /* there is time, and there may be pages to make smaller */
+    uint64_t cpu_ns;    /* when on_second() last looked: of the process, */
+    uint64_t aside_ns;  /* and of it what lane_aside() took */
 };
 
 static void tell_master(const struct worker *w)
@@ -175,6 +183,30 @@ static void note_idleness(struct life *life)
     life->renders = renders;
 }
 
+/* Hits alone leave time; what was done in spare time does not count as work. */
+static void note_spare_time(struct life *life)
+{
+    uint64_t aside_ns = lane_aside_ns(life->worker.lane);
+    struct timespec ts;
+    uint64_t cpu_ns;
+
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+    cpu_ns = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+    life->polish =
+        cpu_ns - life->cpu_ns < BUSY_NS + (aside_ns - life->aside_ns) && !life->worker.draining;
+    life->cpu_ns = cpu_ns;
+    life->aside_ns = aside_ns;
+}
+
+/* Nothing is to be rendered: a step of making pages smaller. */
+static void polish(struct life *life)
+{
+    struct worker *w = &life->worker;
+
+    if (lane_aside_ns(w->lane) - life->aside_ns >= POLISH_NS || !http_polish(w->http))
+        life->polish = false; /* until the next second */
+}
+
 static void collect(struct life *life)
 {
     struct worker *w = &life->worker;
@@ -198,6 +230,7 @@ static void on_second(evutil_socket_t fd, short events, void *arg)
     atomic_store_explicit(&w->peer->heartbeat_ms, now_ms, memory_order_relaxed);
     (void)recycle_look(w);
     note_idleness(life);
+    note_spare_time(life);
     if (!w->relieved) {
         js_heap(w->js, &heap);
         stats_set(&w->stats->heap_bytes, heap.used_bytes);
@@ -308,11 +341,16 @@ static void run(struct life *life)
 
         if (!ready && renderer_has_room(w->renderer))
             ready = http_help(w->http); /* nothing of our own to render */
+        ready |= life->polish;
         if (event_base_loop(w->base, EVLOOP_ONCE | (ready ? EVLOOP_NONBLOCK : 0)) < 0)
             return;
         renderer_turn(w->renderer);
-        if (unlikely(life->collect) && !renderer_ready(w->renderer))
-            collect(life);
+        if (unlikely(life->collect || life->polish) && !renderer_ready(w->renderer)) {
+            if (life->collect)
+                collect(life);
+            else
+                polish(life);
+        }
     }
 }
 

@@ -50,7 +50,7 @@ struct worker {
      * figures): the watchdog's thread may be turning the loop just then. NULL: nobody else does. */
     bool (*enter_native)(struct worker *worker);
     void (*leave_native)(struct worker *worker); /* where enter gave true */
-    struct lane *lane;                           /* the renderer's; for these two */
+    struct lane *lane;                           /* the renderer's */
     bool ticking;           /* JavaScript is on the stack below the loop: tick.h */
     uint64_t tick_until_ns; /* mono: such a turn ends with the callback that begins after it */
     uint64_t callbacks;     /* of the loop, so far */

@@ -2,6 +2,9 @@
 """What a worker does when it has nothing to do: collecting garbage, renewing pages before they run out."""
 
 import re
+import subprocess
+
+import pytest
 
 import harness
 
@@ -9,6 +12,11 @@ GARBAGE = """
 const registry = new FinalizationRegistry((url) => console.log('collected what ' + url + ' left'));
 globalThis.renderPage = (url) => { registry.register({big: new Array(1000).fill(url)}, url); return 'x'; };
 """
+
+
+def unpack_br(body):
+    command = ["node", "-e", "process.stdin.pipe(require('zlib').createBrotliDecompress()).pipe(process.stdout)"]
+    return subprocess.run(command, input=body, capture_output=True, check=True, timeout=harness.PATIENCE_S).stdout
 
 
 def test_garbage_is_collected_when_nobody_asks_any_more(ssrd):
@@ -37,6 +45,35 @@ def test_without_the_option_it_is_not(ssrd):
     harness.until(lambda: "fwd=uri-miss" in (answer := server.get("/p")).cache or answer.text != first.text, "its end")
     assert "ssrd_renders_total" in server.admin("/metrics").text
     assert 'ssrd_cache_requests_total{result="miss"} 2' in server.admin("/metrics").text
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_page_that_is_asked_for_again_gets_smaller_when_there_is_time(ssrd, workers):
+    words = "".join(f"<li>{word} of many</li>" for word in ("one", "two", "three", "four", "five"))
+    server = ssrd("let n = 0; const words = '" + words + "'; globalThis.renderPage = (url) => { let s = '' + ++n; for (let i = 0; i < 900;"
+                  " i++) s += words.slice(i * i % 97) + i; return s; };", {"workers": workers, "bundle": {"warmup": []}})
+
+    client = server.connect()  # one connection: another worker gets the smaller one in its own time
+
+    def ask(**headers):
+        return client.get("/p", headers={"Accept-Encoding": "br, gzip", **headers})
+
+    first = ask()
+    assert first["content-encoding"] == "br"
+
+    def smaller():
+        answer = ask()
+        return answer if len(answer.body) < len(first.body) else None
+
+    answer = harness.until(smaller, "a smaller page")
+    assert "ssrd; hit" in answer.cache
+    assert answer["content-encoding"] == "br" and int(answer["content-length"]) == len(answer.body)
+    assert unpack_br(answer.body) == unpack_br(first.body) == server.get("/p").body
+    assert answer["etag"] != first["etag"] and answer["vary"] == first["vary"]
+    assert ask(**{"If-None-Match": answer["etag"]}).status == 304
+    assert ask(**{"If-None-Match": first["etag"]}).status == 200  # other bytes
+    assert re.search(r"^ssrd_pages_polished_total(\{[^}]*\})? [1-9]", server.admin("/metrics").text, re.M)
+    client.close()
 
 
 def test_all_workers_together_renew_a_page_once(ssrd):

@@ -17,6 +17,7 @@
 #include "worker/conn.h"
 #include "worker/http_state.h"
 #include "worker/key.h"
+#include "worker/lane.h"
 #include "worker/render.h"
 
 #include <errno.h>
@@ -44,6 +45,19 @@ struct renderer {
     struct render_job *cancelled; /* the last */
     struct render_job *resumed;   /* the last */
 };
+
+struct lane {
+    unsigned asides;
+    void (*beside)(void); /* what others do meanwhile */
+};
+
+void lane_aside(struct lane *lane, void (*work)(void *arg), void *arg)
+{
+    lane->asides++;
+    work(arg);
+    if (lane->beside)
+        lane->beside();
+}
 
 bool renderer_cancel(struct renderer *r, struct render_job *job)
 {
@@ -109,6 +123,7 @@ struct fixture {
     struct region *region;
     struct worker worker;
     struct renderer renderer;
+    struct lane lane;
     int bell[2];
     uint32_t other_row;      /* of another worker, who does what the test says */
     struct js_result result; /* what the next render gives; body: "render N url" */
@@ -154,6 +169,7 @@ static inline int setup(void **state)
                                 .row = row,
                                 .base = event_base_new(),
                                 .renderer = &f->renderer,
+                                .lane = &f->lane,
                                 .purge = purge_of(f->region),
                                 .stats = stats_at(f->region, row),
                                 .peer = peer_at(f->region, row)};

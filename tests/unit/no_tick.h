@@ -10,6 +10,10 @@ void watchdog_tick_at(struct watchdog *watchdog, uint64_t at_ns)
 {
 }
 
+void watchdog_relieve_at(struct watchdog *watchdog, uint64_t at_ns)
+{
+}
+
 void watchdog_watch(struct watchdog *watchdog, int loop_fd, uint64_t tick_ns)
 {
 }

@@ -7,6 +7,7 @@
 
 #include "shm/peers.h"
 #include "shm/stats.h"
+#include "worker/lane.h"
 #include "worker/watchdog.h"
 #include "worker/worker.h"
 
@@ -63,6 +64,11 @@ void watchdog_disarm(struct watchdog *watchdog)
 }
 
 void watchdog_tick_at(struct watchdog *watchdog, uint64_t at_ns)
+{
+    watchdog->tick_at_ns = at_ns;
+}
+
+void watchdog_relieve_at(struct watchdog *watchdog, uint64_t at_ns)
 {
     watchdog->tick_at_ns = at_ns;
 }
@@ -345,6 +351,29 @@ static void while_the_main_thread_is_in_c_nobody_relieves_it(void **state)
     event_free(ready);
 }
 
+static void aside(void *arg)
+{
+    assert_true(the_watchdog.armed);
+    is_relieved();
+}
+
+static void what_is_done_aside_is_relieved(void **state)
+{
+    struct fixture *f = *state;
+    struct event *ready = event_new(f->worker.base, -1, 0, note_thread, f);
+    uint64_t before_ns = mono_ns();
+
+    turned_by = pthread_self();
+    event_active(ready, EV_TIMEOUT, 0);
+    lane_aside(f->worker.lane, aside, NULL);
+    assert_false(pthread_equal(turned_by, pthread_self()));
+    assert_in_range(the_watchdog.tick_at_ns, before_ns, mono_ns()); /* from its beginning on */
+    assert_false(the_watchdog.armed);
+    relieve_in_vain(-1, 0, NULL);
+    assert_int_equal(relief_in_c, 0);
+    event_free(ready);
+}
+
 int main(void)
 {
 #define WITH_RENDERER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -353,6 +382,7 @@ int main(void)
         WITH_RENDERER(the_first_tick_is_due_a_tick_after_the_javascript_began),
         WITH_RENDERER(a_relief_turns_the_loop_on_its_own_thread),
         WITH_RENDERER(while_the_main_thread_is_in_c_nobody_relieves_it),
+        WITH_RENDERER(what_is_done_aside_is_relieved),
         WITH_RENDERER(after_a_tick_with_nothing_to_do_the_next_is_a_tick_away),
     };
 

@@ -273,6 +273,45 @@ static void a_relief_comes_when_there_is_something_to_do(void **state)
     (void)close(fd);
 }
 
+static uint64_t note_first_relief(void *arg)
+{
+    struct fixture *f = arg;
+
+    (void)pthread_mutex_lock(&f->js.mutex);
+    if (f->js.shots++ == 0)
+        f->js.asks_at_first = f->js.asks;
+    (void)pthread_cond_signal(&f->js.shot);
+    (void)pthread_mutex_unlock(&f->js.mutex);
+    return 0;
+}
+
+static void what_takes_no_ticks_is_relieved_at_the_first_ask(void **state)
+{
+    struct fixture *f = *state;
+
+    watchdog_set_relief(f->watchdog, note_first_relief, f);
+    watchdog_relieve_at(f->watchdog, mono_ns());
+    watchdog_arm(f->watchdog, mono_ns() + HOUR_NS);
+    wait_for_shot(&f->js, 1);
+    watchdog_disarm(f->watchdog);
+    assert_int_equal(f->js.asks_at_first, 1);
+}
+
+static void the_next_javascript_is_asked_three_times_again(void **state)
+{
+    struct fixture *f = *state;
+
+    watchdog_set_relief(f->watchdog, note_early_relief, f);
+    watchdog_relieve_at(f->watchdog, mono_ns() + HOUR_NS);
+    watchdog_arm(f->watchdog, mono_ns() + HOUR_NS);
+    watchdog_disarm(f->watchdog);
+    watchdog_tick_at(f->watchdog, mono_ns());
+    watchdog_arm(f->watchdog, mono_ns() + HOUR_NS);
+    wait_for_tick(&f->js, 6);
+    watchdog_disarm(f->watchdog);
+    no_strays(f);
+}
+
 static void a_deadline_fires_while_the_loop_has_nothing_to_do(void **state)
 {
     struct fixture *f = *state;
@@ -374,6 +413,8 @@ int main(void)
         WITH_WATCHDOG(a_loop_with_nothing_to_do_has_its_tick_after_four),
         WITH_WATCHDOG(an_ask_in_vain_is_repeated_whatever_the_loop_has_to_do),
         WITH_WATCHDOG(a_relief_comes_when_there_is_something_to_do),
+        WITH_WATCHDOG(what_takes_no_ticks_is_relieved_at_the_first_ask),
+        WITH_WATCHDOG(the_next_javascript_is_asked_three_times_again),
         WITH_WATCHDOG(a_deadline_fires_while_the_loop_has_nothing_to_do),
         WITH_WATCHDOG(while_nothing_renders_the_thread_does_not_run),
         WITH_WATCHDOG(while_short_renders_come_and_go_the_thread_sleeps),

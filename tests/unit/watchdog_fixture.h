@@ -37,6 +37,7 @@ struct js {
     uint64_t tick_ns;
     pid_t thread;
     _Atomic unsigned named; /* by the owner: moments for ticks, as far as it says so */
+    unsigned asks_at_first; /* relief; under the mutex */
     unsigned named_before;  /* the thread's own: at its last ask */
     unsigned asks;          /* likewise: since the owner named a moment */
 };
