@@ -7,10 +7,13 @@ the console when it begins and ends; `who` of a worker is a number it draws for 
 import json
 import os
 import re
+import select
 import signal
 import socket
 import struct
 import time
+
+import pytest
 
 import harness
 
@@ -29,6 +32,7 @@ globalThis.renderPage = async (url, data, request) => {
           cache: {ttl: Number(field(url, 'ttl', 300)), swr: Number(field(url, 'swr', 0)), sie: Number(field(url, 'sie', 0))}};
 };
 """
+FOR_EVER_MS = 3600000
 TWO = {"workers": 2, "bundle": {"warmup": []}, "render": {"timeout": "20s"}}
 
 
@@ -238,27 +242,33 @@ globalThis.renderPage = (url, data, request) => {
 """
 
 
-def busy_pair(ssrd, config=None):
+def busy_pair(ssrd, concurrency=1):
     """A server of two workers; a connection to the one that is then kept busy, more to it; and its name."""
-    server = ssrd(BUSY, {**TWO, **(config or {})})
+    server = ssrd(BUSY, {**TWO, "render": {"timeout": "1h", "concurrency": concurrency}})
     (name, (holder, *mine)), (other_name, _) = clients_by_worker(server, 5).items()
     return server, holder, mine, name.decode(), other_name.decode()
+
+
+def hold(server, holder):
+    """Its worker renders until the server ends: what is answered is answered by the other."""
+    holder.request(f"/hold?ms={FOR_EVER_MS}")
+    server.wait_log("begin /hold")
 
 
 def helped(server):
     return int(re.search(r"^ssrd_renders_helped_total (\d+)", server.admin("/metrics").text, re.M).group(1))
 
 
-def test_what_a_busy_worker_would_leave_waiting_is_rendered_by_an_idle_one(ssrd):
-    server, holder, mine, name, other = busy_pair(ssrd)
-    holder.request("/hold?ms=3000")
-    server.wait_log("begin /hold")
+@pytest.mark.parametrize("concurrency", [1, 8])  # 8: the busy one has room, but no time
+def test_what_a_busy_worker_would_leave_waiting_is_rendered_by_an_idle_one(ssrd, concurrency):
+    server, holder, mine, _, other = busy_pair(ssrd, concurrency)
+    hold(server, holder)
     for number, client in enumerate(mine):
         client.request(f"/page/{number}")
     for client in mine:
         answer = client.answer()
         assert answer.text.startswith(f"by {other} ") and "fwd=uri-miss; stored" in answer.cache, answer
-    assert holder.answer().text.startswith(f"by {name} "), "and it still ran when the others were answered"
+    assert not select.select([holder.socket], [], [], 0)[0], "it still runs"
     assert helped(server) >= 4
     for number, client in enumerate(mine):
         again = client.get(f"/page/{number}")
@@ -266,40 +276,63 @@ def test_what_a_busy_worker_would_leave_waiting_is_rendered_by_an_idle_one(ssrd)
     assert len(lines(server, "begin", "/page")) == 4
 
 
+def test_renders_beyond_concurrency_are_the_other_workers(ssrd):
+    server = ssrd(BUNDLE, {**TWO, "render": {"timeout": "1h", "concurrency": 2}})
+    (own, mine), (other, _) = clients_by_worker(server, 4).items()
+    rendering = []
+    for number, client in enumerate(mine[:2]):
+        client.request(f"/page/{number}?ms={FOR_EVER_MS}")
+        rendering.append(pid_of(server, server.wait_log(f"begin /page/{number}")))
+    assert rendering[0] == rendering[1], "it has room for two"
+    for number, client in enumerate(mine[2:]):
+        answer = client.get(f"/full/{number}")
+        assert answer.text.startswith(f"by {other.decode()} ") and "fwd=uri-miss; stored" in answer.cache, answer
+    assert pid_of(server, lines(server, "begin", "/full")[0]) != rendering[0] and own != other
+    assert helped(server) >= 2
+
+
+def test_a_worker_helps_as_long_as_it_has_room(ssrd):
+    server = ssrd(BUNDLE, {**TWO, "render": {"timeout": "1h", "concurrency": 2}})
+    (clients, _) = clients_by_worker(server, 5).values()
+    for number, client in enumerate(clients[:4]):  # two here, two with the other
+        client.request(f"/page/{number}?ms={FOR_EVER_MS}")
+        server.wait_log(f"begin /page/{number}")
+    rendering = [pid_of(server, lines(server, "begin", f"/page/{number}")[0]) for number in range(4)]
+    assert rendering[0] == rendering[1] != rendering[2] == rendering[3]
+    clients[4].request("/late")
+    # what the other renders waits, in the eyes of the one that has its connection
+    harness.until(lambda: server.status()["queue"] == 3, "one that nobody has begun")
+    assert lines(server, "begin", "/late") == []
+
+
 def test_pages_that_are_not_for_sharing_come_from_the_other_worker_too(ssrd):
     server, holder, mine, _, other = busy_pair(ssrd)
-    holder.request("/hold?ms=3000")
-    server.wait_log("begin /hold")
+    hold(server, holder)
     for number, client in enumerate(mine):
         client.request("/private", headers={"Cookie": f"n{number}"})
     for number, client in enumerate(mine):
         answer = client.answer()
         assert answer.text == f"by {other} n{number}" and "detail=read-cookie" in answer.cache, answer
-    holder.answer()
 
 
 def test_variants_come_from_the_other_worker_each_to_its_own(ssrd):
     server, holder, mine, _, other = busy_pair(ssrd)
-    holder.request("/hold?ms=3000")
-    server.wait_log("begin /hold")
+    hold(server, holder)
     for number, client in enumerate(mine):
         client.request("/varies", headers={"Accept-Language": f"l{number % 2}"})
     for number, client in enumerate(mine):
         assert client.answer().text == f"by {other} l{number % 2}"
-    holder.answer()
 
 
 def test_a_bypass_and_a_failure_are_told_as_if_they_were_at_home(ssrd):
     server, holder, mine, _, other = busy_pair(ssrd)
-    holder.request("/hold?ms=3000")
-    server.wait_log("begin /hold")
+    hold(server, holder)
     mine[0].request("/page", headers={"Authorization": "x"})
     mine[1].request("/fails")
     bypass, failure = mine[0].answer(), mine[1].answer()
     assert bypass.text.startswith(f"by {other} ") and "fwd=bypass" in bypass.cache
     assert failure.status == 500
     server.wait_log(f"render failed .*request={failure['x-request-id']}")
-    holder.answer()
 
 
 def test_a_page_too_large_to_go_through_is_rendered_at_home(ssrd):
