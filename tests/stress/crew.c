@@ -256,7 +256,8 @@ int crew_main(int argc, char **argv, const struct crew_play *play)
 {
     struct options options = {.peers = 4, .seconds = 5, .rounds = 1, .seed = mono_ns()};
 
-    if (parse(argc, argv, &options) != 0 || options.peers < play->peers_min) {
+    if (parse(argc, argv, &options) != 0 || options.peers < play->peers_min ||
+        (options.faults && play->faults == NULL)) {
         (void)fprintf(stderr,
                       "[--seconds N] [--peers %u-%u] [--seed N] [--threads]\n"
                       "--faults [--rounds N] [--seed N] [--only POINT]\n",

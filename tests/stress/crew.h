@@ -64,6 +64,7 @@ struct crew_play {
     void (*by_hand)(
         struct crew *
             crew); /* with --faults, in a crew of nobody: a scene that chance seldom makes; or NULL */
+    bool (*sleeps)(uint32_t number); /* it may have nothing to do for long; NULL: nobody */
     bool waits; /* for one another, so for one that is stopped too, until it goes on or is buried */
 };
 

@@ -62,20 +62,17 @@ static uint64_t all_acts(const struct scene *s)
     return sum;
 }
 
-/*
- * All but `except` get on: each by itself, or, where they work for one another, some of them. Whom nobody
- * wakes notices that himself.
- */
+/* All but `except` who have something to do get on. Whom nobody wakes notices that himself, or the test's time limit. */
 static void others_get_on(const struct scene *s, uint32_t except)
 {
-    uint64_t all = all_acts(s) + PEERS * ACTS_MEANWHILE;
+    const struct crew_play *play = s->crew->play;
 
-    while (s->crew->play->waits && all_acts(s) < all && !crew_stopped(s->crew, 1))
-        pause_a_moment();
-    for (uint32_t i = 0; i < s->crew->peers && !s->crew->play->waits; i++) {
+    for (uint32_t i = 0; i < s->crew->peers; i++) {
         uint64_t until = acts_of(s, i) + ACTS_MEANWHILE;
 
-        while (i != except && acts_of(s, i) < until && !crew_stopped(s->crew, 1))
+        if (i == except || (play->sleeps != NULL && play->sleeps(i)))
+            continue;
+        while (acts_of(s, i) < until && !crew_stopped(s->crew, 1))
             pause_a_moment();
     }
 }

@@ -247,6 +247,7 @@ int main(int argc, char **argv)
         .print = print,
         .close = close_stage,
         .faults = faults,
+        .sleeps = takes,
         .waits = true,
     };
 
