@@ -10,6 +10,7 @@
 #include "worker/http.h"
 
 #include "shm/log.h"
+#include "shm/peers.h"
 #include "shm/region.h"
 #include "shm/stats.h"
 #include "worker/access.h"
@@ -307,12 +308,29 @@ static void set_up_lists(struct http *http)
     deadline_list_init(&http->linger, HTTP_LINGER_MS);
 }
 
+/* Whom this worker replaces may have had another row. */
+static void forget_the_dead(struct http *http)
+{
+    uint32_t rows = limit_rows(http->limit);
+
+    for (uint32_t row = 0; row < rows; row++) {
+        const struct peer *peer = peer_at(http->region, row);
+
+        /* acquire: pairs with the master's release, the row above it is that of the state */
+        if (peer && (atomic_load_explicit(&peer->state, memory_order_acquire) == PEER_FREE ||
+                     atomic_load_explicit(&peer->generation, memory_order_relaxed) !=
+                         http->worker->heritage->generation))
+            limit_forget_row(http->limit, row);
+    }
+}
+
 static int set_up_peers(struct http *http)
 {
     const struct str_list *list = &http->config->http.trusted;
 
     http->limit = limit_shared();
     limit_take_row(http->limit, http->worker->row);
+    forget_the_dead(http);
     http->trusted = calloc(list->count ? list->count : 1, sizeof *http->trusted);
     if (!http->trusted)
         return -ENOMEM;

@@ -2,8 +2,11 @@
 /*
  * limit.c - see limit.h.
  *
- *   connections  a row of counters for each process, written by that process alone, so a death leaves no
- *                count behind: the next owner of the row clears it. Whoever asks adds up the column. All relaxed:
+ *   connections  a row of counters for each process, written by that process alone. What a death leaves in it counts until it is
+ *                cleared: by the next owner of the row, and, since that may never come (a successor gets another row when
+ *                one before it has become free), by each process at its birth for all rows whose process has gone.
+ *                One that is born in such a row at that very moment may lose the count of its first
+ *                connections: a few more than allowed, until they end. Whoever asks adds up the column. All relaxed:
  *                a number says nothing about other memory, and one that is a moment old lets one connection more in, or less.
  *   requests     one word for each address: when, in the clock's nanoseconds, its bucket would be full
  *                again. Whoever counts a request moves it on by compare-and-swap; relaxed, since nothing is read on
@@ -82,6 +85,21 @@ void limit_free(struct limit *limit)
         (void)munmap(limit, limit->bytes);
 }
 
+uint32_t limit_rows(const struct limit *limit)
+{
+    return limit ? atomic_load_explicit(&limit->rows_used, memory_order_relaxed) : 0;
+}
+
+void limit_forget_row(struct limit *limit, uint32_t row)
+{
+    if (!limit || limit->connections == 0 || row >= limit->rows)
+        return;
+    for (size_t i = 0; i < SLOTS;
+         i++) /* mostly zero: do not touch, so that no page is made for it */
+        if (atomic_load_explicit(&limit->open[row][i], memory_order_relaxed) != 0)
+            atomic_store_explicit(&limit->open[row][i], 0, memory_order_relaxed);
+}
+
 void limit_take_row(struct limit *limit, uint32_t row)
 {
     uint32_t used;
@@ -93,10 +111,7 @@ void limit_take_row(struct limit *limit, uint32_t row)
            !atomic_compare_exchange_weak_explicit(&limit->rows_used, &used, row + 1,
                                                   memory_order_relaxed, memory_order_relaxed))
         ;
-    for (size_t i = 0; i < SLOTS;
-         i++) /* mostly zero: do not touch, so that no page is made for it */
-        if (atomic_load_explicit(&limit->open[row][i], memory_order_relaxed) != 0)
-            atomic_store_explicit(&limit->open[row][i], 0, memory_order_relaxed);
+    limit_forget_row(limit, row);
 }
 
 uint32_t limit_of(const struct limit *limit, const struct sockaddr *address)

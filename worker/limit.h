@@ -26,6 +26,11 @@ struct limit *limit_shared(void);
 /* Before a process counts in a row: what the last one there has left is forgotten. limit may be NULL. */
 void limit_take_row(struct limit *limit, uint32_t row);
 
+/* Rows below this one have been counted in. */
+uint32_t limit_rows(const struct limit *limit);
+/* Its process is dead, and it may be long until the row is anybody's again: its connections are no more. */
+void limit_forget_row(struct limit *limit, uint32_t row);
+
 /*
  * Which counters an address has: that of an IPv6 address are its /64's, since whoever has one has all of it; UINT32_MAX, which is never
  * limited, for what is none (a Unix socket). Two addresses may share counters (one in 16,384): the hash is keyed by random bytes,

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Limits of an address, proxies and what they say, administration while pages are full, invalidation."""
 
+import os
 import resource
+import signal
 import socket
 import struct
 
@@ -30,6 +32,23 @@ def test_one_address_has_so_many_connections_over_all_workers(ssrd):
             except (harness.Closed, OSError):
                 return False
     assert harness.until(is_free, "a place that has become free")
+
+
+def test_connections_of_a_killed_worker_do_not_count_for_ever(ssrd):
+    server = ssrd(harness.HELLO, {**QUIET, "http": {"limit": {"connections": 3}}})
+    server.ctl("reload")  # its worker has another row than the first one's, which is free again then
+    harness.until(lambda: len(server.status()["workers"]) == 1, "the end of the first worker")
+    clients = [server.connect() for _ in range(3)]
+    assert [c.get("/").status for c in clients] == [200] * 3
+    os.kill(server.workers()[0], signal.SIGKILL)
+
+    def is_free():
+        with server.connect() as client:
+            try:
+                return client.get("/").status == 200
+            except (harness.Closed, OSError):
+                return False
+    assert harness.until(is_free, "a place in the worker that came after")
 
 
 def test_one_address_makes_so_many_requests_over_all_workers(ssrd):

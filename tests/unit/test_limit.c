@@ -80,6 +80,22 @@ static void a_row_taken_over_begins_at_nothing(void **state)
     limit_free(limit);
 }
 
+static void a_row_whose_process_has_gone_is_forgotten(void **state)
+{
+    struct limit *limit = make(2, 0, 1);
+    uint32_t a = who(limit, "192.0.2.1");
+
+    (void)state;
+    assert_int_equal(limit_rows(NULL), 0);
+    assert_int_equal(limit_rows(limit), 4); /* make() takes them */
+    assert_true(limit_connect(limit, 1, a) && limit_connect(limit, 1, a));
+    assert_false(limit_connect(limit, 0, a));
+    limit_forget_row(limit, 1);
+    assert_true(limit_connect(limit, 0, a));
+    limit_forget_row(limit, 99);
+    limit_free(limit);
+}
+
 static void requests_come_in_a_burst_and_then_at_their_rate(void **state)
 {
     struct limit *limit = make(0, 5, 1);
@@ -153,6 +169,7 @@ int main(void)
         cmocka_unit_test(without_limits_there_is_no_table),
         cmocka_unit_test(connections_add_up_over_the_rows),
         cmocka_unit_test(a_row_taken_over_begins_at_nothing),
+        cmocka_unit_test(a_row_whose_process_has_gone_is_forgotten),
         cmocka_unit_test(requests_come_in_a_burst_and_then_at_their_rate),
         cmocka_unit_test(an_address_is_a_v4_one_or_the_net_of_a_v6_one),
         cmocka_unit_test(processes_share_one_bucket),
