@@ -19,6 +19,7 @@ enum fault_by {
     FAULT_BY_OFFERER,
     FAULT_BY_TAKER, /* of what was offered */
     FAULT_BY_OFFER_REAPER,
+    FAULT_BY_KEEPER, /* of a cache file: its master, and who purges where there is one */
 };
 
 #ifdef SSRD_FAULT_POINTS

@@ -137,8 +137,10 @@ static void cover(struct purge *purge, _Atomic uint64_t *word, uint64_t epoch)
 {
     _Atomic uint64_t *kept = kept_of(purge, word);
 
-    if (kept != NULL)
+    if (kept != NULL) {
         purge_kept_raise(kept, epoch);
+        FAULT(kept_raised);
+    }
     raise_to(word, epoch);
 }
 
@@ -282,10 +284,14 @@ static void keep_text(struct purge *purge, struct purge_prefix *entry, const cha
         return;
     atomic_store_explicit(&kept->version, 0, memory_order_relaxed);
     atomic_store_explicit(&kept->bytes, bytes, memory_order_relaxed);
-    for (size_t i = 0; i < PREFIX_WORDS; i++)
+    for (size_t i = 0; i < PREFIX_WORDS; i++) {
         atomic_store_explicit(&kept->text[i], purge_text_word(prefix, bytes, i),
                               memory_order_relaxed);
+        FAULT(kept_text_half);
+    }
+    FAULT(kept_text_unchecked);
     atomic_store_explicit(&kept->version, purge_text_check(kept), memory_order_relaxed);
+    FAULT(kept_text_written);
 }
 
 static bool write_entry(struct purge *purge, struct purge_prefix *entry, const char *prefix,
@@ -346,8 +352,10 @@ static void free_entry(struct purge *purge, struct purge_prefix *entry, uint64_t
 
     cover(purge, &purge->floor, atomic_load_explicit(&entry->epoch, memory_order_relaxed)); /* D1 */
     FAULT(purge_floor_for_dead);
-    if (kept != NULL) /* its text may not check: the next start would refuse everything */
+    if (kept != NULL) { /* its text may not check: the next start would refuse everything */
         atomic_store_explicit(kept, 0, memory_order_relaxed);
+        FAULT(kept_freed);
+    }
     atomic_thread_fence(memory_order_release); /* D2: R4 */
     atomic_store_explicit(&entry->bytes, PURGE_PREFIX_BYTES_MAX + 1, memory_order_relaxed);
     FAULT(purge_text_gone);

@@ -10,6 +10,7 @@
  */
 #include "shm/purge_kept.h"
 
+#include "shm/fault.h"
 #include "shm/purge_map.h"
 #include "shm/region_map.h"
 
@@ -72,6 +73,7 @@ void purge_kept_begin(struct purge *live, struct purge *kept)
     memset((void *)kept, 0, sizeof *kept);
     memset((void *)live, 0, sizeof *live);
     purge_init(live);
+    FAULT(kept_cleared);
     purge_kept_raise(&kept->epoch, atomic_load_explicit(&live->epoch, memory_order_relaxed));
     lead_to_copy(live, kept);
 }
@@ -87,6 +89,7 @@ static void resume_word(_Atomic uint64_t *live, _Atomic uint64_t *kept, uint64_t
         atomic_store_explicit(kept, purge_kept_word(then), memory_order_relaxed);
     }
     atomic_store_explicit(live, then, memory_order_relaxed);
+    FAULT(kept_word_resumed);
 }
 
 static void clear_prefix(struct purge_prefix *entry)
@@ -126,6 +129,7 @@ bool purge_kept_resume(struct purge *live, struct purge *kept)
     memset((void *)live, 0, sizeof *live);
     atomic_store_explicit(&live->epoch, epoch, memory_order_relaxed);
     atomic_store_explicit(&kept->epoch, purge_kept_word(epoch), memory_order_relaxed);
+    FAULT(kept_epoch_resumed);
     resume_word(&live->all, &kept->all, epoch);
     resume_word(&live->floor, &kept->floor, epoch);
     for (size_t i = 0; i < PURGE_WORDS; i++) {
@@ -133,6 +137,7 @@ bool purge_kept_resume(struct purge *live, struct purge *kept)
         resume_word(&live->tag[i], &kept->tag[i], epoch);
     }
     for (size_t i = 0; i < PURGE_PREFIXES; i++) {
+        FAULT(kept_prefix_resumed);
         if (resume_prefix(&live->prefix[i], &kept->prefix[i], epoch))
             continue;
         /* what it covered is not known: everything of before */

@@ -12,6 +12,7 @@
  */
 #include "shm/region_file.h"
 
+#include "shm/fault.h"
 #include "shm/index.h"
 #include "shm/page.h"
 #include "shm/purge.h"
@@ -133,6 +134,7 @@ static int open_locked(const char *path, int flags, struct region_file_handle *r
     /* its size may have changed until the lock was ours */
     if (fstat(lock_fd, ret_stat) != 0)
         return -errno;
+    FAULT(file_locked);
     ret_file->lock_fd = take_fd(lock_fd);
     ret_file->file_fd = take_fd(file_fd);
     return 0;
@@ -154,8 +156,10 @@ static int set_aside(const char *path, char aside[static REGION_ASIDE_BYTES])
             (void)snprintf(number, sizeof number, "%d", i);
         if (snprintf(aside, REGION_ASIDE_BYTES, "%s.old%s", path, number) >= REGION_ASIDE_BYTES)
             return -ENAMETOOLONG;
-        if (renameat2(AT_FDCWD, path, AT_FDCWD, aside, RENAME_NOREPLACE) == 0)
+        if (renameat2(AT_FDCWD, path, AT_FDCWD, aside, RENAME_NOREPLACE) == 0) {
+            FAULT(file_set_aside);
             return 0;
+        }
         if (errno == EINVAL && access(aside, F_OK) != 0) /* a file system without that flag */
             return rename(path, aside) == 0 ? 0 : -errno;
         if (errno != EEXIST && errno != EINVAL)
@@ -199,14 +203,19 @@ static bool fits(int fd, const struct region_layout *layout)
            memcmp(&found, layout, sizeof found) == 0;
 }
 
-/* A file that was not there before; without room for it, it is not there afterwards. */
+/*
+ * A file that was not there before; without room for it, it is not there afterwards. First it says what it is: whoever is
+ * killed before it has its length leaves one that was "cut short", and not one to be set aside.
+ */
 static int make_new(const char *path, const struct region_layout *layout, uint64_t available_bytes,
                     const struct region_file_handle *file)
 {
-    int rc = allocate(file->file_fd, layout->bytes, available_bytes);
+    int rc = write_layout(file->file_fd, layout);
 
+    FAULT(file_laid_out);
     if (rc == 0)
-        rc = write_layout(file->file_fd, layout);
+        rc = allocate(file->file_fd, layout->bytes, available_bytes);
+    FAULT(file_allocated);
     if (rc != 0) {
         (void)unlink(path);
         region_file_give_back(file);
@@ -333,6 +342,7 @@ static void empty(struct region *region)
     const struct region_header *header = region->header;
 
     memset(region_at(region, REGION_INDEX), 0, header->slots * sizeof(uint64_t));
+    FAULT(file_index_emptied);
     purge_kept_begin(purge_of(region), kept_purge(region));
 }
 
@@ -342,12 +352,14 @@ enum region_found region_file_adopt(struct region *region, enum region_found fou
     struct ring_table *table = region_at(region, REGION_RING);
     char boot[REGION_BOOT_BYTES];
 
+    FAULT(file_adopting);
     read_boot(boot);
     if (found == REGION_NEW || found == REGION_OTHER) {
         ring_init(table, region->header->segments);
         empty(region);
     } else {
         ring_adopt(table, region->header->segments);
+        FAULT(file_segments_freed);
         if (!is_synced(file, boot))
             found = REGION_UNSYNCED;
         else if (!resume_clock(region, file))
@@ -356,11 +368,15 @@ enum region_found region_file_adopt(struct region *region, enum region_found fou
             !purge_kept_resume(purge_of(region), kept_purge(region)))
             empty(region);
     }
+    FAULT(file_purges_known);
     memcpy(file->boot, boot, sizeof boot);
+    FAULT(file_boot_noted);
     atomic_store_explicit(&file->clean, 0, memory_order_relaxed);
+    FAULT(file_mark_cleared);
     region_note_clock(region);
     /* before any of the rest can change on the disk */
     (void)msync(file, REGION_PAGE_BYTES, MS_SYNC);
+    FAULT(file_mark_written);
     return found;
 }
 
@@ -373,7 +389,9 @@ void region_sync(struct region *region)
     region_note_clock(region);
     if (msync(file, file_bytes(region->header), MS_SYNC) != 0)
         return;
+    FAULT(file_synced);
     atomic_store_explicit(&file->clean, purge_kept_word(1), memory_order_relaxed);
+    FAULT(file_marked);
     (void)msync(file, REGION_PAGE_BYTES, MS_SYNC);
 }
 
@@ -381,9 +399,11 @@ void region_note_clock(struct region *region)
 {
     struct region_file *file = file_of(region);
 
-    if (file != NULL)
-        atomic_store_explicit(&file->clock_ms, purge_kept_word(region_now_ms(region)),
-                              memory_order_relaxed);
+    if (file == NULL)
+        return;
+    atomic_store_explicit(&file->clock_ms, purge_kept_word(region_now_ms(region)),
+                          memory_order_relaxed);
+    FAULT(file_clock_noted);
 }
 
 /* --- editions ----------------------------------------------------------------------------- */
@@ -426,6 +446,8 @@ void region_note_edition(struct region *region, uint64_t identity, uint64_t edit
     if (file == NULL)
         return;
     file->identity = identity;
+    FAULT(file_identity_noted);
     file->edition = edition;
+    FAULT(file_edition_noted);
     file->check = edition_check(file);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_region_file.c - the cache file: what of it is believed after what. */
+#include "shm/purge_map.h"
 #include "tests/unit/region_file_fixture.h"
 
 static void pages_outlive_the_processes(void **state)
@@ -145,6 +146,30 @@ static void flipped_bit_in_the_purges_brings_nothing_back(void **state)
         assert_int_equal(get(&s, "/a"), 'n');
         end(&s);
     }
+}
+
+/* Whoever freed only the live one would have the next start refuse all pages of before. */
+static void copy_of_a_dead_purgers_prefix_is_cleared(void **state)
+{
+    const uint32_t dead_pid = 4194303;
+    struct session s = begin();
+    struct purge_prefix *entry = &s.purge->prefix[0];
+    struct purge_prefix *kept =
+        (struct purge_prefix *)((unsigned char *)entry + s.purge->kept_offset);
+
+    assert_int_equal(purge_prefix(s.purge, "/p/", 3), 0);
+    assert_int_not_equal(kept->epoch, 0);
+    /* killed in the middle of the next text */
+    entry->version |= dead_pid;
+    kept->version = 0;
+    assert_int_equal(purge_reap(s.purge, dead_pid), 1);
+    assert_int_equal(kept->epoch, 0);
+    put(&s, "/after", 'a');
+    assert_int_equal(get(&s, "/after"), 'a');
+    end(&s);
+    s = begin();
+    assert_int_equal(get(&s, "/after"), 'a');
+    end(&s);
 }
 
 static void flipped_bits_in_pages_are_misses(void **state)
@@ -322,6 +347,7 @@ int main(void)
         TEST(purge_after_a_restart_covers_pages_of_before),
         TEST(any_flipped_bit_of_a_kept_epoch_is_seen),
         TEST(flipped_bit_in_the_purges_brings_nothing_back),
+        TEST(copy_of_a_dead_purgers_prefix_is_cleared),
         TEST(flipped_bits_in_pages_are_misses),
         TEST(file_cut_short_serves_the_rest),
         TEST(file_cut_short_while_mapped_costs_pages_only),
