@@ -182,8 +182,23 @@ def format_is_clean(tree):
         yield f"{path}:{line[1] if line else 1}: not as clang-format writes it (clang-format -i {path})"
 
 
+def tests_are_listed(tree):
+    """Each program of tests is named in its folder's meson.build: one that is not is never run."""
+    lists = {}
+    for path in tree.text:
+        match = re.fullmatch(r"(tests/(?:unit|e2e|fuzz))/(?:test|fuzz)_(\w+)\.(?:c|py)", path)
+        if match is None:
+            continue
+        folder, name = match.groups()
+        if folder not in lists:
+            with open(os.path.join(tree.root, folder, "meson.build"), encoding="utf-8") as file:
+                lists[folder] = file.read()
+        if f"'{name}'" not in lists[folder]:
+            yield f"{path}:1: {folder}/meson.build does not list '{name}', so it never runs"
+
+
 RULES = (who_includes_whom, v8_sees_no_atomics, orders_are_named, one_licence_line, files_are_short,
-         headers_compile_alone, format_is_clean)
+         headers_compile_alone, format_is_clean, tests_are_listed)
 
 
 def main():

@@ -99,6 +99,11 @@ def test_long_file_is_found(tmp_path):
     assert findings(tmp_path, lint.files_are_short, {"shm/a.c": "\n" * (lint.MAX_LINES - 1)}) == []
 
 
+def test_test_that_is_not_listed_is_found(tmp_path):
+    files = {"tests/e2e/meson.build": "foreach name : ['one']", "tests/e2e/test_one.py": "", "tests/e2e/test_two.py": ""}
+    assert [f.split(":")[0] for f in findings(tmp_path, lint.tests_are_listed, files)] == ["tests/e2e/test_two.py"]
+
+
 def test_header_that_leans_on_others_is_found(tmp_path):
     assert len(findings(tmp_path, lint.headers_compile_alone, {
         "shm/a.h": "uint32_t f(void);\n", "shm/b.h": "#include <stdint.h>\nuint32_t f(void);\n"})) == 1
