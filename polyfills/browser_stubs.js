@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Not a standard: stand-ins for what browsers have, for bundles that can't load without them (render.browser_globals). They
 // return and never throw, and do nothing: there is no tree, no layout, no user. location is that of the render's
-// request; storage is empty at the start of each. Their presence makes some libraries take their browser's path.
+// request, history and storages are its own, empty at its start, however many are open at once. Their presence makes some
+// libraries take their browser's path.
 'use strict';
 const nothing = () => { };
-const define = native.define;
-let serial = 0; // of the render that began last
+const { define, perRender } = native;
 
 // ---------------------------------------------------------------- location, history, storage
 
 const DEFAULT = 'http://localhost/';
-let place = null;
-const here = () => place ??= new URL(native.requestUrl(serial) ?? DEFAULT);
+const here = perRender((serial) => new URL(native.requestUrl(serial) ?? DEFAULT));
 class Location {
     assign() { }
     replace() { }
@@ -24,29 +23,27 @@ for (const part of ['href', 'protocol', 'host', 'hostname', 'port', 'pathname', 
 native.tag(Location, 'Location');
 
 class History {
-    #state = null;
+    #own = perRender(() => ({ state: null }));
     get length() { return 1; }
-    get state() { return this.#state; }
+    get state() { return this.#own().state; }
     get scrollRestoration() { return 'auto'; }
     set scrollRestoration(value) { void value; }
-    pushState(state) { this.#state = state; }
-    replaceState(state) { this.#state = state; }
+    pushState(state) { this.#own().state = state; }
+    replaceState(state) { this.#own().state = state; }
     go() { }
     back() { }
     forward() { }
 }
 native.tag(History, 'History');
 
-const storages = [];
 class Storage {
-    #items = new Map();
-    constructor() { storages.push(this.#items); }
-    get length() { return this.#items.size; }
-    key(index) { return [...this.#items.keys()][index] ?? null; }
-    getItem(key) { return this.#items.get(`${key}`) ?? null; }
-    setItem(key, value) { this.#items.set(`${key}`, `${value}`); }
-    removeItem(key) { this.#items.delete(`${key}`); }
-    clear() { this.#items.clear(); }
+    #items = perRender(() => new Map());
+    get length() { return this.#items().size; }
+    key(index) { return [...this.#items().keys()][index] ?? null; }
+    getItem(key) { return this.#items().get(`${key}`) ?? null; }
+    setItem(key, value) { this.#items().set(`${key}`, `${value}`); }
+    removeItem(key) { this.#items().delete(`${key}`); }
+    clear() { this.#items().clear(); }
 }
 native.tag(Storage, 'Storage');
 
@@ -231,7 +228,7 @@ Object.assign(document, { documentElement: html, head: new made.HTMLHeadElement(
     title: '' });
 const target = new EventTarget();
 const values = {
-    window: globalThis, document, location: new Location(), history: new History(), localStorage: new Storage(),
+    window: globalThis, document, history: new History(), localStorage: new Storage(),
     sessionStorage: new Storage(), customElements: new CustomElementRegistry(), parent: globalThis, top: globalThis,
     frames: globalThis, frameElement: null, opener: null, closed: false, name: '', length: 0, status: '',
     screen: { width: 1280, height: 800, availWidth: 1280, availHeight: 800, colorDepth: 24, pixelDepth: 24,
@@ -250,15 +247,9 @@ const values = {
 };
 for (const [name, value] of Object.entries(values))
     define(name, value);
+native.defineOwn('location', new Location());
 for (const name of ['addEventListener', 'removeEventListener', 'dispatchEvent'])
     if (!(name in globalThis))
         define(name, target[name].bind(target));
 
-return {
-    begin(of) {
-        serial = of;
-        place = null;
-        for (const items of storages.slice(0, 2))
-            items.clear();
-    },
-};
+return {};

@@ -148,7 +148,7 @@
         apply(forEach, own, [(before, key) => {
             const now = getOwnPropertyDescriptor(target, key);
             // An accessor of ours that has become a value, or core-js' own accessor: later.js has loaded what it stood for.
-            if (!isSame(now, before) && !(before.get !== undefined && now !== undefined && ('value' in now || isLater(before.get)))) {
+            if (!isSame(now, before) && !(before.get !== undefined && now !== undefined && ('value' in now && key !== 'location' || isLater(before.get)))) {
                 left[left.length] = key;
                 if (!defineProperty(target, key, before))
                     giveUp(target, key, 'value' in before ? { value: before.value } : {});

@@ -244,13 +244,14 @@ static void explain(struct problem *problem, const struct heritage *h, int error
         problem_set(problem, "%s: can't be loaded: %s", h->bundle_name, strerror(-error));
 }
 
-static bool needs_collections(const struct heritage *h)
+/* Of the bundle or one of its files. */
+static bool any_text(const struct heritage *h, bool (*has)(const char *text, size_t bytes))
 {
-    bool needs = bundle_needs_collections(h->bundle, h->bundle_bytes);
+    bool found = has(h->bundle, h->bundle_bytes);
 
-    for (size_t i = 0; i < h->file_count && !needs; i++)
-        needs = bundle_needs_collections(h->file[i].text, h->file[i].bytes);
-    return needs;
+    for (size_t i = 0; i < h->file_count && !found; i++)
+        found = has(h->file[i].text, h->file[i].bytes);
+    return found;
 }
 
 /* With render.browser_globals: auto, is this failure one that the stand-ins may cure? Says so. */
@@ -283,7 +284,8 @@ static struct js *load_with(const struct heritage *heritage, bool browser, struc
         .locate = source_maps_error,
         .outside = {refuse_outside, forget_outside},
         .browser_globals = browser,
-        .later_collections = needs_collections(heritage),
+        .later_collections = any_text(heritage, bundle_needs_collections),
+        .own_location = any_text(heritage, bundle_sets_location),
     };
     struct js_error *js_error = NULL;
     struct js *js = js_new(&options, &js_error);

@@ -96,3 +96,34 @@ bool bundle_needs_collections(const char *text, size_t bytes)
             return true;
     return false;
 }
+
+/* "globalThis." and its like stand before `at`. */
+static bool is_of_global(const char *text, const char *at)
+{
+    static const char *const globals[] = {"globalThis.", "global.", "self.", "window."};
+
+    for (size_t i = 0; i < array_len(globals); i++) {
+        size_t bytes = strlen(globals[i]);
+
+        if ((size_t)(at - text) >= bytes && memcmp(at - bytes, globals[i], bytes) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool bundle_sets_location(const char *text, size_t bytes)
+{
+    static const char name[] = "location";
+    const char *end = text + bytes, *at = text;
+
+    while ((at = memmem(at, (size_t)(end - at), name, sizeof name - 1))) {
+        const char *behind = at + sizeof name - 1;
+
+        while (behind < end && *behind == ' ')
+            behind++;
+        if (end - behind >= 2 && behind[0] == '=' && behind[1] != '=' && is_of_global(text, at))
+            return true;
+        at += sizeof name - 1;
+    }
+    return false;
+}

@@ -13,4 +13,7 @@ const char *bundle_needs_browser(const char *message, size_t *ret_bytes);
 /* Does the text have a name of the methods that polyfills/later.js adds to Map and Set only where asked? */
 bool bundle_needs_collections(const char *text, size_t bytes);
 
+/* Does the text set the location of a global object by name ("globalThis.location = ")? */
+bool bundle_sets_location(const char *text, size_t bytes);
+
 #endif

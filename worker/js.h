@@ -88,6 +88,7 @@ struct js_options {
     const char *version;    /* globalThis.ssr.version; kept */
     bool browser_globals;   /* stand-ins for window, document, … (polyfills/browser_stubs.js) */
     bool later_collections; /* later methods of Map and Set too (polyfills/later.js) */
+    bool own_location;      /* the bundle sets globalThis.location: each render's is its own */
     /* console.*: called on the owner's thread during JavaScript; text borrowed for the call. */
     void (*console)(void *arg, enum js_console level, const char *text, size_t bytes);
     /* Put the places of an error where people look for them (source maps): may replace any of its
@@ -203,6 +204,7 @@ struct js_request {
     const char *body; /* of the HTTP request */
     size_t body_bytes;
     bool takes_parts; /* the owner fetches parts (js_next_part()) of a body that is a stream */
+    unsigned depth;   /* renders of this very server that wait for it, one for another: fetch() */
 };
 
 #define JS_UNSET INT64_MIN
@@ -340,6 +342,7 @@ void js_settle(struct js_wait *wait, enum js_value kind, const void *data, size_
 /* The owner's own of a wait: NULL until set. */
 void js_wait_set_work(struct js_wait *wait, void *work);
 void *js_wait_work(const struct js_wait *wait);
+unsigned js_wait_depth(const struct js_wait *wait); /* js_request.depth of whose it is */
 
 /* The names, each followed by a space, of what the last render had left in globals or intrinsics and was
  * put back; "" if nothing. JS_RESET only. Valid until the next render. */

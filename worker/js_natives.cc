@@ -332,6 +332,8 @@ void js_natives_install(js *js, v8::Local<v8::Object> native)
                   v8::Boolean::New(js->isolate, js->options.browser_globals));
     js_native_set(js, native, "laterCollections",
                   v8::Boolean::New(js->isolate, js->options.later_collections));
+    js_native_set(js, native, "ownLocation",
+                  v8::Boolean::New(js->isolate, js->options.own_location));
     js_random_install(js, native);
     js_lazy_install(js, native);
     js_url_install(js, native);

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """render.browser_globals: stand-ins for window, document and others, where a bundle can't load without them."""
 
+import re
+
 import pytest
 
 BUNDLE = """
@@ -44,3 +46,68 @@ def test_off_refuses_what_needs_them(ssrd):
     server = ssrd(BUNDLE, {"render": {"browser_globals": "off"}}, ready=False)
     assert server.wait() == 78
     assert "ReferenceError: window is not defined" in server.log
+
+
+# Each waits for the last, so all are open at once.
+OPEN_AT_ONCE = """
+let wake;
+const woken = new Promise((go) => wake = go);
+globalThis.renderPage = async (url) => {
+    %s
+    if (url === '/wake') wake();
+    console.log('waits ' + url);
+    await Promise.race([woken, new Promise((go) => setTimeout(go, 3600000))]); // without a timer nothing could wake it
+    await new Promise((go) => setTimeout(go, 1));
+    return [%s].join('|');
+};
+"""
+
+
+def at_once(server):
+    answers = {}
+    with server.connect() as one, server.connect() as two:
+        for client, path in ((one, "/one?a"), (two, "/two?b")):
+            client.request(path)
+            server.wait_log(re.escape("waits " + path))
+        answers["/wake"] = server.get("/wake").text
+        answers["/one?a"] = one.answer().text
+        answers["/two?b"] = two.answer().text
+    return answers
+
+
+def concurrent(**render):
+    return {"workers": 1, "render": {"concurrency": 3, "timeout": "1h", **render}, "bundle": {"warmup": []}, "cache": {"ttl": 0}}
+
+
+def test_renders_that_are_open_at_once_have_each_their_location_history_and_storage(ssrd):
+    uses = "localStorage.setItem('url', url); sessionStorage.setItem(url, 'x'); history.pushState(url);"
+    seen = "location.pathname + location.search, document.URL.slice(-2), localStorage.getItem('url'), sessionStorage.length, history.state"
+    server = ssrd(OPEN_AT_ONCE % (uses, seen), concurrent(browser_globals="on"))
+    for url, text in at_once(server).items():
+        assert text == f"{url}|{url[-2:]}|{url}|1|{url}"
+
+
+@pytest.mark.parametrize("browser_globals", ["auto", "on"])
+def test_a_location_that_a_bundle_sets_is_its_renders_own(ssrd, browser_globals):
+    uses = "const before = globalThis.location?.pathname; globalThis.location = {pathname: url};"
+    server = ssrd(OPEN_AT_ONCE % (uses, "before, location.pathname"), concurrent(browser_globals=browser_globals))
+    for url, text in at_once(server).items():
+        before = "" if browser_globals == "auto" else url.partition("?")[0]
+        assert text == f"{before}|{url}"
+
+
+def test_a_location_that_is_set_at_load_is_what_renders_see_first(ssrd):
+    server = ssrd("""globalThis.location = {pathname: '/load'};
+        globalThis.renderPage = (url) => { const before = location.pathname; globalThis.location = {pathname: url};
+            return before + '|' + location.pathname; };""", {"workers": 1, "render": {"isolation": "shared"}})
+    for path in ("/a", "/b"):
+        assert server.get(path).text == f"/load|{path}"
+
+
+def test_a_location_that_a_render_has_defined_is_put_back_with_other_globals(ssrd):
+    server = ssrd("""globalThis.location = {pathname: '/load'}; globalThis.count = '';
+        globalThis.renderPage = (url) => { const before = location.pathname; globalThis.count = url;
+            Object.defineProperty(globalThis, 'location', {value: {pathname: url}, configurable: true}); return before; };""",
+                  {"workers": 1})
+    for path in ("/a", "/b"):
+        assert server.get(path).text == "/load"

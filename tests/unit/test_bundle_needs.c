@@ -36,11 +36,31 @@ static void methods_of_collections_are_found_in_a_text(void **state)
     assert_false(bundle_needs_collections("", 0));
 }
 
+static bool sets_location(const char *text)
+{
+    return bundle_sets_location(text, strlen(text));
+}
+
+static void a_text_that_sets_the_location_of_a_global_object_is_found(void **state)
+{
+    (void)state;
+    assert_true(sets_location("globalThis.location={}"));
+    assert_true(sets_location("x; globalThis.location  = {};"));
+    assert_true(sets_location("if (location.x) self.location = y"));
+    assert_false(sets_location("globalThis.location == 1"));
+    assert_false(sets_location("props.location = 1"));
+    assert_false(sets_location("globalThis.location.href = 1"));
+    assert_false(sets_location("globalThis.location ="));
+    assert_false(sets_location("location = 1"));
+    assert_false(sets_location(""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reference_error_of_a_browsers_name_is_known),
         cmocka_unit_test(methods_of_collections_are_found_in_a_text),
+        cmocka_unit_test(a_text_that_sets_the_location_of_a_global_object_is_found),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
