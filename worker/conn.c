@@ -139,14 +139,15 @@ void conn_free(struct conn *c)
 
 bool conn_is_idle(const struct conn *c)
 {
-    return !c->carry && !c->unsent && !c->request && !c->rest && !c->lingering;
+    return !c->carry && !c->unsent && !c->request && !c->rest && !c->lingering &&
+           !(c->depth > 0 && c->fresh); /* one from within is never without a request for long */
 }
 
 size_t conn_unanswered(const struct conn *c, struct span ret_piece[static 3])
 {
     const struct http_parse *head = c->request ? c->request->outer : NULL;
 
-    if (c->streaming || c->unsent || c->lingering || c->closing || c->dead ||
+    if (c->streaming || c->unsent || c->lingering || c->closing || c->dead || c->depth > 0 ||
         (c->carry && c->carry->in_body) || (head && head->has_body))
         return SIZE_MAX;
     ret_piece[0] = head ? (struct span){head->base, head->head_bytes} : (struct span){NULL, 0};

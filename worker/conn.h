@@ -50,6 +50,7 @@ struct conn {
     short watching; /* EV_READ, EV_WRITE or 0 */
     uint32_t who;   /* counters of the client's address: limit.h */
     struct conn_client client;
+    unsigned depth; /* from within, by fetch(): how many renders wait for it; 0: a client */
     bool counted;   /* among its connections */
     bool unwelcome; /* beyond http.limit.connections: told so, and closed */
     bool turned;    /* it has been told; counted apart */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define HEAD_BYTES_MIN 512u
+#define DEPTH_MAX 8u /* renders that wait for one another, the first not counted */
 
 void in_refuse(struct conn *c, uint16_t status, const char *reason)
 {
@@ -24,6 +25,14 @@ void in_refuse(struct conn *c, uint16_t status, const char *reason)
     conn_reply_text(c, NULL, status, NULL, "", body, (size_t)n);
 }
 
+/* A page that fetches itself, and so on for ever. */
+static void refuse_loop(struct conn *c, const struct http_parse *head)
+{
+    static const char text[] = "508 Loop Detected: pages of this server that fetch one another\n";
+
+    conn_reply_text(c, head, 508, NULL, "", text, sizeof text - 1);
+}
+
 static void handle(struct conn *c, struct http_parse *head, struct span body)
 {
     c->request_ns = c->http->wake_ns;
@@ -32,6 +41,10 @@ static void handle(struct conn *c, struct http_parse *head, struct span body)
             admin_request(c, head, body);
         else
             gateway_request(c, head, body);
+        return;
+    }
+    if (unlikely(c->depth > DEPTH_MAX)) {
+        refuse_loop(c, head);
         return;
     }
     if (unlikely(head->forwarded))

@@ -8,6 +8,7 @@
 #include "shm/log.h"
 #include "shm/stats.h"
 #include "worker/fetch_allow.h"
+#include "worker/fetch_inside.h"
 #include "worker/fetch_state.h"
 #include "worker/worker.h"
 
@@ -46,8 +47,9 @@ static void fetch_free(struct fetch *f)
     drop_wait(f->read_wait);
     drop_wait(f->send_wait);
     if (f->easy)
-        fetch_loop_remove(all->loop, f);
+        fetch_loop_remove(f);
     fetch_transfer_free(f);
+    fetch_door_free(f->door);
     fetch_bytes_free(&f->head);
     fetch_bytes_free(&f->body);
     fetch_bytes_free(&f->send);
@@ -183,7 +185,7 @@ static void ask_begin(const struct ask *ask)
     struct fetch_order order = {ask->rest, ask->rest_bytes, ask->data, ask->data_bytes};
     uint64_t now_ms = mono_ms();
     uint64_t ago_ms;
-    int error = 0;
+    int error;
 
     if (!f || f->end_wait) {
         done_at_once(ask);
@@ -192,12 +194,11 @@ static void ask_begin(const struct ask *ask)
     keep(f, &f->end_wait, ask);
     ago_ms = take_number(&order.text, &order.bytes);
     f->start_ms = now_ms - (ago_ms < now_ms ? ago_ms : now_ms);
-    if (!all->loop)
-        error = fetch_loop_new(all, &all->loop);
-    error = error ? error : fetch_transfer_new(f, &order, now_ms);
+    f->depth = js_wait_depth(ask->wait);
+    error = fetch_transfer_new(f, &order, now_ms);
     if (error)
         fetch_transfer_free(f);
-    if (!error && fetch_loop_add(all->loop, f) != 0) {
+    if (!error && fetch_loop_add(f) != 0) {
         fetch_transfer_free(f);
         error = -ENOMEM;
     }
@@ -374,5 +375,6 @@ void fetches_free(struct fetches *fetches)
         while (!LIST_EMPTY(&fetches->slot[i]))
             fetch_free(LIST_FIRST(&fetches->slot[i]));
     fetch_loop_free(fetches->loop);
+    fetch_loop_free(fetches->inside_loop);
     free(fetches);
 }

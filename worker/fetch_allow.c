@@ -288,3 +288,22 @@ bool fetch_address_is_loopback(const struct sockaddr *address)
 
     return bytes_of(address, byte) && kind_of(byte) == KIND_LOOPBACK;
 }
+
+bool fetch_host_is_loopback(const char *host)
+{
+    char text[HOST_BYTES_MAX];
+    struct network address;
+    size_t bytes = strlen(host);
+
+    if (same_name("localhost", host))
+        return true;
+    if (bytes >= sizeof text)
+        return false;
+    if (bytes > 2 && host[0] == '[' && host[bytes - 1] == ']') {
+        host++;
+        bytes -= 2;
+    }
+    memcpy(text, host, bytes);
+    text[bytes] = '\0';
+    return parse_address(text, &address) && kind_of(address.byte) == KIND_LOOPBACK;
+}

@@ -34,4 +34,8 @@ bool fetch_allow_address(const struct str_list *allow, const char *host, unsigne
 /* Loopback or unspecified: this machine, whatever its interfaces. */
 bool fetch_address_is_loopback(const struct sockaddr *address);
 
+/* localhost, or an address, with IPv6 in brackets or not, that is so. Other names that lead
+ * there are not known. */
+bool fetch_host_is_loopback(const char *host);
+
 #endif

@@ -89,7 +89,7 @@ static int set_timer(CURLM *multi, long timeout_ms, void *arg)
     return evtimer_add(l->timer, &after);
 }
 
-int fetch_loop_new(struct fetches *all, struct fetch_loop **ret_loop)
+static int loop_new(struct fetches *all, long host_connections, struct fetch_loop **ret_loop)
 {
     struct fetch_loop *l = calloc(1, sizeof *l);
 
@@ -108,7 +108,7 @@ int fetch_loop_new(struct fetches *all, struct fetch_loop **ret_loop)
     (void)curl_multi_setopt(l->multi, CURLMOPT_TIMERFUNCTION, set_timer);
     (void)curl_multi_setopt(l->multi, CURLMOPT_TIMERDATA, l);
     (void)curl_multi_setopt(l->multi, CURLMOPT_MAXCONNECTS, IDLE_CONNECTIONS);
-    (void)curl_multi_setopt(l->multi, CURLMOPT_MAX_HOST_CONNECTIONS, HOST_CONNECTIONS);
+    (void)curl_multi_setopt(l->multi, CURLMOPT_MAX_HOST_CONNECTIONS, host_connections);
     *ret_loop = l;
     return 0;
 }
@@ -124,12 +124,24 @@ void fetch_loop_free(struct fetch_loop *loop)
     free(loop);
 }
 
-int fetch_loop_add(struct fetch_loop *loop, struct fetch *fetch)
+static struct fetch_loop **loop_of(const struct fetch *fetch)
 {
-    return curl_multi_add_handle(loop->multi, fetch->easy) == CURLM_OK ? 0 : -ENOMEM;
+    return fetch->is_inside ? &fetch->all->inside_loop : &fetch->all->loop;
 }
 
-void fetch_loop_remove(struct fetch_loop *loop, struct fetch *fetch)
+int fetch_loop_add(struct fetch *fetch)
 {
-    (void)curl_multi_remove_handle(loop->multi, fetch->easy);
+    struct fetch_loop **loop = loop_of(fetch);
+
+    if (!*loop && loop_new(fetch->all, fetch->is_inside ? 0 : HOST_CONNECTIONS, loop) != 0)
+        return -ENOMEM;
+    return curl_multi_add_handle((*loop)->multi, fetch->easy) == CURLM_OK ? 0 : -ENOMEM;
+}
+
+void fetch_loop_remove(struct fetch *fetch)
+{
+    struct fetch_loop *loop = *loop_of(fetch);
+
+    if (loop)
+        (void)curl_multi_remove_handle(loop->multi, fetch->easy);
 }

@@ -30,6 +30,9 @@ struct fetch {
     struct js_wait *send_wait;
     struct fetch_bytes head; /* of the answer, as text for JavaScript */
     bool head_done;
+    bool is_inside;          /* of this server itself: answered in this worker */
+    struct fetch_door *door; /* to it, once libcurl has asked for a socket; else NULL */
+    unsigned depth;          /* js_request.depth of the render that fetches */
     struct fetch_bytes body;
     uint64_t body_bytes; /* all that came */
     bool wants_all;      /* nobody reads before the end: no pause */
@@ -51,6 +54,9 @@ struct fetch_loop;
 struct fetches {
     struct worker *worker;
     struct fetch_loop *loop; /* NULL before the first */
+    /* Of fetches from this server itself: of its own, since those must never wait for one another's
+     * connections to be free. */
+    struct fetch_loop *inside_loop;
     struct fetch_list slot[FETCH_SLOTS];
     uint64_t count;
 };
@@ -67,11 +73,11 @@ struct fetch_order {
 int fetch_transfer_new(struct fetch *fetch, const struct fetch_order *order, uint64_t now_ms);
 void fetch_transfer_free(struct fetch *fetch); /* again: does nothing */
 
-/* fetch_loop.c: the multi handle and its events. 0 / -ENOMEM. */
-int fetch_loop_new(struct fetches *all, struct fetch_loop **ret_loop);
+/* fetch_loop.c: the multi handles and their events. Added to the one that it belongs to, which is made
+ * when it is first needed. 0 / -ENOMEM. */
+int fetch_loop_add(struct fetch *fetch);
+void fetch_loop_remove(struct fetch *fetch);
 void fetch_loop_free(struct fetch_loop *loop); /* no transfer is in it; takes NULL */
-int fetch_loop_add(struct fetch_loop *loop, struct fetch *fetch);
-void fetch_loop_remove(struct fetch_loop *loop, struct fetch *fetch);
 
 /* fetch.c, for the loop: it has ended. Frees it. */
 void fetch_ended(struct fetch *fetch, CURLcode code);

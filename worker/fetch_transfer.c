@@ -7,7 +7,9 @@
 #include "shm/config.h"
 #include "worker/fetch_allow.h"
 #include "worker/fetch_head.h"
+#include "worker/fetch_inside.h"
 #include "worker/fetch_state.h"
+#include "worker/http.h"
 #include "worker/worker.h"
 
 #include <errno.h>
@@ -15,6 +17,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static const struct config *config_of(const struct fetch *f)
 {
@@ -113,22 +116,25 @@ static size_t on_send(char *buffer, size_t one, size_t cap, void *arg)
     return bytes;
 }
 
-/* Its own listener? A render that waits for another of the same worker may wait for ever. */
-static bool is_own(const struct fetch *f, const struct sockaddr *address)
+/* libcurl connects to the address that is left in `address`, which has room for any. */
+static curl_socket_t open_inside(struct fetch *f, struct curl_sockaddr *address)
 {
-    char end[16];
-    const struct str_list *listen = &config_of(f)->listen;
-    int bytes = snprintf(end, sizeof end, ":%u", f->port);
+    socklen_t bytes;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int error = fd < 0 ? -errno : 0;
 
-    if (!fetch_address_is_loopback(address))
-        return false;
-    for (size_t i = 0; i < listen->count; i++) {
-        size_t length = strlen(listen->item[i]);
-
-        if (length > (size_t)bytes && strcmp(listen->item[i] + length - (size_t)bytes, end) == 0)
-            return true;
+    if (!error)
+        error = fetch_door_new(f->all->worker, f->depth + 1, &address->addr,
+                               sizeof(struct sockaddr_storage), &bytes, &f->door);
+    if (error) {
+        if (fd >= 0)
+            (void)close(fd);
+        (void)snprintf(f->failure, sizeof f->failure, "no way inside: %s", strerror(-error));
+        return CURL_SOCKET_BAD;
     }
-    return false;
+    address->family = AF_UNIX;
+    address->addrlen = bytes;
+    return fd;
 }
 
 /* After DNS: the very address that is connected to, so that a name can't be bent to another one
@@ -138,14 +144,17 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockad
     struct fetch *f = arg;
 
     (void)purpose;
+    if (f->is_inside)
+        return open_inside(f, address);
     if (!fetch_allow_address(&config_of(f)->fetch.allow, f->host, f->port, &address->addr)) {
         (void)snprintf(f->failure, sizeof f->failure,
                        "its address is inside, which fetch.allow does not list");
         return CURL_SOCKET_BAD;
     }
-    if (is_own(f, &address->addr)) {
-        (void)snprintf(f->failure, sizeof f->failure,
-                       "that is this server itself, and a render can't wait for another");
+    if (fetch_address_is_loopback(&address->addr) && http_has_port(f->all->worker->http, f->port)) {
+        (void)snprintf(
+            f->failure, sizeof f->failure,
+            "that is this server itself, by a name that only DNS knows: call it localhost");
         return CURL_SOCKET_BAD;
     }
     return socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
@@ -283,6 +292,10 @@ static void set_rules(struct fetch *f, uint64_t left_ms)
     (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, f);
     (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
     (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, f);
+    if (f->is_inside) { /* one connection, one depth; it has no name to look up, no proxy between */
+        (void)curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+        (void)curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    }
     if (authorities && authorities[0])
         (void)curl_easy_setopt(easy, CURLOPT_CAINFO, authorities);
     if (config_of(f)->fetch.allow.count > 0) /* a proxy would look names up where nobody judges */
@@ -292,12 +305,13 @@ static void set_rules(struct fetch *f, uint64_t left_ms)
 /* The host and port that libcurl will go to: from the very handle that it is given. */
 static int judge_url(struct fetch *f, const char *url)
 {
-    char *host = NULL, *port = NULL;
+    char *host = NULL, *port = NULL, *scheme = NULL;
     int error = -EINVAL;
 
     f->url = curl_url();
     if (f->url && curl_url_set(f->url, CURLUPART_URL, url, 0) == CURLUE_OK &&
         curl_url_get(f->url, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+        curl_url_get(f->url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
         curl_url_get(f->url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK)
         error = 0;
     if (error) {
@@ -310,7 +324,10 @@ static int judge_url(struct fetch *f, const char *url)
             (void)snprintf(f->failure, sizeof f->failure, "fetch.allow does not list it");
             error = -EACCES;
         }
+        f->is_inside = strcmp(scheme, "http") == 0 && fetch_host_is_loopback(f->host) &&
+                       http_has_port(f->all->worker->http, f->port);
     }
+    curl_free(scheme);
     curl_free(host);
     curl_free(port);
     return error;

@@ -282,6 +282,7 @@ struct flight *flight_new(struct requests *all, const struct flight_plan *plan, 
     f->job.request.body = cookies + cookie_bytes;
     f->job.request.call = plan->call;
     f->job.request.body_bytes = plan->body.bytes;
+    f->job.request.depth = r->conn ? r->conn->depth : 0;
     memcpy(cookies + cookie_bytes, plan->body.data ? plan->body.data : "", plan->body.bytes);
     f->job.timeout_ms = plan->policy->timeout_ms;
     f->job.route = route_of(all->http->config, plan->policy);

@@ -54,8 +54,8 @@ static bool is_portable(const struct flight *f)
     bool safe = r && (r->head->method == HTTP_GET || r->head->method == HTTP_HEAD) &&
                 f->job.request.body_bytes == 0 && f->job.request.call == JS_CALL_PAGE;
 
-    return safe && !f->guest && !f->at_home && !f->offered && r->outer == r->head &&
-           !(r->conn && r->conn->admin);
+    return safe && f->job.request.depth == 0 && !f->guest && !f->at_home && !f->offered &&
+           r->outer == r->head && !(r->conn && r->conn->admin);
 }
 
 static void offer(struct flight *f)

@@ -340,6 +340,26 @@ static int set_up_peers(struct http *http)
     return 0;
 }
 
+static uint16_t port_of(int fd)
+{
+    struct sockaddr_storage at = {0};
+    socklen_t bytes = sizeof at;
+
+    if (getsockname(fd, (struct sockaddr *)&at, &bytes) != 0)
+        return 0;
+    if (at.ss_family == AF_INET)
+        return ntohs(((struct sockaddr_in *)&at)->sin_port);
+    return at.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&at)->sin6_port) : 0;
+}
+
+bool http_has_port(const struct http *http, unsigned port)
+{
+    for (size_t i = 0; i < http->listener_count; i++)
+        if (http->listener[i].from->kind == LISTENER_PAGES && http->listener[i].port == port)
+            return port != 0;
+    return false;
+}
+
 static int set_up_events(struct http *http)
 {
     const struct heritage *h = http->worker->heritage;
@@ -354,6 +374,7 @@ static int set_up_events(struct http *http)
 
         l->http = http;
         l->from = &h->listener[i];
+        l->port = port_of(l->from->fd);
         if (event_assign(&l->event, http->worker->base, l->from->fd, EV_READ | EV_PERSIST,
                          on_listener, l))
             return -ENOMEM;
@@ -419,6 +440,17 @@ void http_free(struct http *http)
     free(http->trusted);
     access_close();
     free(http);
+}
+
+int http_take_inside(struct http *http, int fd, unsigned depth)
+{
+    static const struct sockaddr nobody = {.sa_family = AF_UNIX};
+
+    if (conn_new(http, fd, LISTENER_PAGES, &nobody) != 0)
+        return -ENOMEM;
+    TAILQ_LAST(&http->conns, conn_list)->depth = depth;
+    TAILQ_LAST(&http->conns, conn_list)->proxy = false;
+    return 0;
 }
 
 int http_start(struct http *http)

@@ -32,6 +32,13 @@ bool http_help(struct http *http);
 /* There is time: make stored pages smaller (polish.h). False: there is nothing to make smaller. Between turns. */
 bool http_polish(struct http *http);
 
+/* Has a listener for pages this TCP port? */
+bool http_has_port(const struct http *http, unsigned port);
+
+/* A connection from within, by a render that fetches from this server itself: depth as that of js_request, 1
+ * or more. Takes fd, whatever is returned. Any callback, with the lane. 0 / -ENOMEM. */
+int http_take_inside(struct http *http, int fd, unsigned depth);
+
 size_t http_connections(const struct http *http);
 
 /* Close everything, whatever it is doing: the deadline has come. */

@@ -135,6 +135,8 @@ const char *reply_status_text(uint16_t status)
         return "Gateway Timeout";
     case 505:
         return "HTTP Version Not Supported";
+    case 508:
+        return "Loop Detected";
     default:
         return "Unknown";
     }

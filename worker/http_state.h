@@ -36,6 +36,7 @@ struct http_listener {
     const struct heritage_listener *from;
     struct event event;
     bool watched;
+    uint16_t port; /* 0: none, a Unix socket */
 };
 
 /*

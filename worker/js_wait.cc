@@ -118,6 +118,11 @@ void *js_wait_work(const struct js_wait *wait)
     return wait->work;
 }
 
+unsigned js_wait_depth(const struct js_wait *wait)
+{
+    return wait->owner->request.depth;
+}
+
 static v8::MaybeLocal<v8::Value> bytes_value(js *js, const std::string &data)
 {
     void *memory = js->allocator->AllocateUninitialized(data.size());

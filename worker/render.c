@@ -5,13 +5,11 @@
  * ticks turn the loop. Watchdog and stamp always hold the deadline of the render whose JavaScript
  * runs.
  */
-#include "worker/render.h"
+#include "worker/render_state.h"
 
-#include "shm/offer.h"
 #include "shm/peers.h"
 #include "shm/stats.h"
 #include "worker/lane.h"
-#include "worker/render_streams.h"
 #include "worker/watchdog.h"
 #include "worker/worker.h"
 
@@ -25,29 +23,7 @@
 #define ABORT_MS 100u              /* for listeners of request.signal */
 #define STEPS_NS UINT64_C(1000000) /* of one turn: then the loop has its own */
 
-TAILQ_HEAD(render_job_list, render_job);
-
 #define TYPICAL_OF 8 /* renders, for the mean of late */
-
-struct renderer {
-    struct worker *worker;
-    struct watchdog *watchdog;
-    struct event *wake; /* the next timer or deadline of the open */
-    struct render_job_list waiting;
-    size_t waiting_count;
-    size_t waiting_max;
-    uint32_t *route_waiting; /* by route; of them all in waiting_count */
-    uint64_t typical_ns;     /* what a render took of late */
-    struct lane *lane;
-    struct render_job_list open; /* started, not done; by deadline */
-    size_t open_count;
-    size_t open_max;
-    size_t gone_count;             /* of the open: to be ended */
-    struct render_streams streams; /* of the open */
-    struct render_job *running;    /* of the open: whose JavaScript runs */
-    bool due;                      /* something of the open may be */
-    bool went_on;                  /* the last turn was theirs; the next is for one that waits */
-};
 
 static uint64_t deadline_ns(const struct render_job *job)
 {
@@ -95,50 +71,11 @@ fail:
     return error;
 }
 
-/* A job of this route has come (1) or gone (-1). */
-static void count_waiting(struct renderer *r, uint32_t route, int change)
-{
-    struct worker *w = r->worker;
-
-    r->waiting_count += (size_t)change;
-    r->route_waiting[route] += (uint32_t)change;
-    stats_set(&w->stats->render_queue, r->waiting_count);
-    if (!w->offers)
-        return;
-    offers_set_waiting(w->offers, w->number, 0, (uint32_t)r->waiting_count);
-    if (route > 0)
-        offers_set_waiting(w->offers, w->number, route, r->route_waiting[route]);
-}
-
-/* The bound is the server's, or a busy worker would refuse what others have room for. Routes beyond
- * those that are counted together are bounded in each worker. */
-static bool is_full(const struct renderer *r, uint32_t route)
-{
-    const struct worker *w = r->worker;
-    const struct config *config = w->config;
-    uint64_t all = r->waiting_count;
-    uint64_t own = r->route_waiting[route];
-
-    if (w->offers) {
-        all = offers_waiting(w->offers, w->heritage->bells.count, 0);
-        if (route < OFFER_ROUTES_MAX)
-            own = offers_waiting(w->offers, w->heritage->bells.count, route);
-    }
-    return all >= r->waiting_max ||
-           (route > 0 && own >= config->routes.item[route - 1].policy.queue);
-}
-
-static void unlink_job(struct renderer *r, struct render_job *job)
-{
-    TAILQ_REMOVE(&r->waiting, job, link);
-    job->queued = false;
-    count_waiting(r, job->route, -1);
-}
-
 static void unlink_open(struct renderer *r, struct render_job *job)
 {
     TAILQ_REMOVE(&r->open, job, link);
     r->open_count--;
+    r->nested_count -= render_is_nested(job);
     r->gone_count -= job->is_gone;
     render_streams_forget(&r->streams, job);
     job->is_open = false;
@@ -157,41 +94,9 @@ void renderer_stop(struct renderer *renderer)
         job->done(job, RENDER_STOPPED, NULL);
     }
     while ((job = TAILQ_FIRST(&renderer->waiting))) {
-        unlink_job(renderer, job);
+        render_unlink(renderer, job);
         job->done(job, RENDER_STOPPED, NULL);
     }
-}
-
-int renderer_submit(struct renderer *renderer, struct render_job *job)
-{
-    if (renderer->waiting_max == 0 || is_full(renderer, job->route))
-        return -EBUSY;
-    job->start_ns = 0;
-    job->queued_ns = mono_ns();
-    job->queued = true;
-    TAILQ_INSERT_TAIL(&renderer->waiting, job, link);
-    count_waiting(renderer, job->route, 1);
-    return 0;
-}
-
-int renderer_requeue(struct renderer *renderer, struct render_job *job)
-{
-    if (renderer->waiting_max == 0)
-        return -EBUSY;
-    job->start_ns = 0;
-    job->queued_ns = mono_ns(); /* what it has waited for before was no queue */
-    job->queued = true;
-    TAILQ_INSERT_HEAD(&renderer->waiting, job, link);
-    count_waiting(renderer, job->route, 1);
-    return 0;
-}
-
-bool renderer_withdraw(struct renderer *renderer, struct render_job *job)
-{
-    if (!job->queued)
-        return false;
-    unlink_job(renderer, job);
-    return true;
 }
 
 bool renderer_cancel(struct renderer *renderer, struct render_job *job)
@@ -399,6 +304,7 @@ static void insert_open(struct renderer *r, struct render_job *job)
     else
         TAILQ_INSERT_HEAD(&r->open, job, link);
     r->open_count++;
+    r->nested_count += render_is_nested(job);
 }
 
 static void start(struct renderer *r, struct render_job *job)
@@ -494,7 +400,8 @@ static bool has_place(const struct renderer *r)
 
 static bool can_start(const struct renderer *r)
 {
-    return r->waiting_count > 0 && has_place(r);
+    return r->waiting_count > 0 &&
+           (has_place(r) || render_is_nested(TAILQ_FIRST(&r->waiting)));
 }
 
 /* Its timer has come, or something from outside, which wakes no timer of ours. */
@@ -542,7 +449,7 @@ void renderer_turn(struct renderer *renderer)
     if (!can_start(renderer))
         return;
     job = TAILQ_FIRST(&renderer->waiting);
-    unlink_job(renderer, job);
+    render_unlink(renderer, job);
     job->late = is_late(renderer, job);
     if (job->begin(job))
         start(renderer, job);

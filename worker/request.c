@@ -51,6 +51,9 @@ static void render(struct requests *all, struct conn *c, const struct http_parse
     struct flight *f = NULL;
     struct request *r;
 
+    /* Who it would join may be waiting for it: fetch() of this server itself. */
+    if (c && unlikely(c->depth > 0) && plan->kind == FLIGHT_SHARED)
+        plan->kind = FLIGHT_ALONE;
     if (plan->kind == FLIGHT_SHARED && flight_is_marked(all, plan->key.hash)) {
         if (!c) /* its last render could not renew it: each hit trying again would fill the queue */
             return;

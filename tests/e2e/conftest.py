@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 import harness
+from upstream import Upstream
 
 
 @pytest.fixture
@@ -96,3 +97,17 @@ def pytest_runtest_makereport(item):
     if report.when == "call" and report.failed and start is not None:
         for server in start.servers:
             report.sections.append(("log of ssrd", server.log))
+
+
+@pytest.fixture
+def upstream():
+    """start({path: function(handler)}) -> Upstream"""
+    made = []
+
+    def start(handlers):
+        made.append(Upstream(handlers))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.close()

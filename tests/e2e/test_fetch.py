@@ -2,138 +2,16 @@
 """fetch() from JavaScript, against an upstream whose answers a test scripts; order is shown by who waits for whom."""
 
 import gzip
-import http.server
 import json
 import os
-import re
 import socket
 import ssl
-import subprocess
 import threading
 
 import pytest
 
 from harness import BUILD, PATIENCE_S, free_port
-
-# The path names one of CASES; what it gives is the answer, an error its text.
-BUNDLE = """
-const cases = %s;
-globalThis.fetchHandler = async (request, env) => {
-  const url = new URL(request.url);
-  let result;
-  try {
-    result = await cases[url.pathname.slice(1)](env.up, request, url);
-  } catch (e) {
-    result = { error: e.name, message: e.message, cause: e.cause?.message, host: e.cause?.host };
-  }
-  return result instanceof Response ? result : Response.json(result ?? null);
-};
-"""
-
-
-class Upstream:
-    """handlers: path -> function(handler). Requests are noted; connections counted."""
-
-    def __init__(self, handlers):
-        self.seen = []
-        self.connections = 0
-        self.open = 0
-        self.news = threading.Condition()
-        upstream = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            timeout = PATIENCE_S
-
-            def setup(self):
-                with upstream.news:
-                    upstream.connections += 1
-                    upstream.open += 1
-                super().setup()
-
-            def finish(self):
-                try:
-                    super().finish()
-                except OSError:
-                    pass
-                with upstream.news:
-                    upstream.open -= 1
-                    upstream.news.notify_all()
-
-            def log_message(self, *_):
-                pass
-
-            def serve(self):
-                self.body = self.read_body()
-                with upstream.news:
-                    upstream.seen.append(self.path)
-                    upstream.news.notify_all()
-                try:
-                    handlers[self.path.split("?")[0]](self)
-                except (BrokenPipeError, ConnectionResetError):
-                    self.close_connection = True
-
-            do_GET = do_POST = do_PUT = do_HEAD = do_DELETE = do_PATCH = serve
-
-            def read_body(self):
-                if self.headers.get("transfer-encoding") == "chunked":
-                    body = b""
-                    while True:
-                        size = int(self.rfile.readline(), 16)
-                        body += self.rfile.read(size)
-                        self.rfile.readline()
-                        if size == 0:
-                            return body
-                return self.rfile.read(int(self.headers.get("content-length", 0)))
-
-            def answer(self, body=b"", status=200, **headers):
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name.replace("_", "-"), value)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(body)
-
-        class Threads(http.server.ThreadingHTTPServer):
-            request_queue_size = 1024
-
-        self.server = Threads(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-
-    def wait_for(self, probe, what):
-        with self.news:
-            assert self.news.wait_for(probe, PATIENCE_S), f"waited in vain: {what}"
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
-@pytest.fixture
-def upstream():
-    made = []
-
-    def start(handlers):
-        made.append(Upstream(handlers))
-        return made[-1]
-
-    yield start
-    for one in made:
-        one.close()
-
-
-def serve(ssrd, up, cases, config=None, **more):
-    text = "{" + ",".join(f"{name}: {code}" for name, code in cases.items()) + "}"
-    config = {"workers": 1, "env": {"up": up.url if up else ""}, "bundle": {"warmup": []}, **(config or {})}
-    return ssrd(BUNDLE % text, config, **more)
-
-
-def metric(server, name):
-    text = server.admin("/metrics").text
-    return float(re.search(r"^" + re.escape(name) + r" (\S+)$", text, re.M).group(1))
+from upstream import certificate, metric, serve
 
 
 def test_methods_headers_and_bodies_go_both_ways(ssrd, upstream):
@@ -441,11 +319,66 @@ def test_packed_answers_are_unpacked(ssrd, upstream):
     assert answer.body == b"text " * 1000 and answer["content-encoding"] is None
 
 
-def test_its_own_listener_is_refused(ssrd):
-    bundle = "globalThis.renderPage = async (url, d, request) => { if (url === '/in') return 'in'; try { return await (await fetch(new URL('/in', request.url))).text(); } catch (e) { return e.message; } };"
-    server = ssrd(bundle, {"workers": 1, "bundle": {"warmup": []}})
-    said = server.get("/out", headers={"Host": "127.0.0.1:%d" % server.address[1]}).text
-    assert "this server itself" in said
+ITSELF = """
+const tell = async (answer) => answer.status + ' ' + (answer.headers.get('cache-status') ?? '') + ' ' + await answer.text();
+globalThis.renderPage = async (url, data, request) => {
+  const {pathname, searchParams} = new URL(request.url);
+  const from = (path) => fetch(new URL(path, 'http://' + (searchParams.get('at') ?? new URL(request.url).host)));
+  if (pathname === '/in') return 'in';
+  if (pathname === '/post') return 'posted ' + await request.text();
+  if (pathname === '/loop') return await tell(await from('/loop'));
+  if (pathname === '/wide') return 'wide ' + (await Promise.all([1, 2, 3].map(async (n) => (await from('/in?' + n)).text())));
+  if (pathname === '/send') return (await fetch(new URL('/post', request.url), {method: 'POST', body: 'body'})).text();
+  if (pathname === '/file') return (await from('/asset.txt')).text();
+  return await tell(await from('/in'));
+};
+"""
+
+
+def itself(ssrd, **more):
+    config = {"workers": 1, "bundle": {"warmup": []}, "render": {"timeout": "1h", "concurrency": 1}, "fetch": {"timeout": "1h"}, **more}
+    return ssrd(ITSELF, config)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.7.7.7", "[::1]"])
+def test_its_own_address_is_answered_inside(ssrd, host):
+    server = itself(ssrd)
+    assert server.get(f"/out?at={host}:{server.address[1]}").text.endswith(" in")
+    again = server.get(f"/out?at={host}:{server.address[1]}&again").text
+    assert again.startswith("200 ") and "hit" in again  # what it rendered is kept
+
+
+def test_a_request_to_itself_is_one_like_any_other(ssrd, sockets):
+    with open(os.path.join(sockets, "asset.txt"), "w", encoding="ascii") as f:
+        f.write("a file")
+    server = itself(ssrd, static=[{"prefix": "/", "root": sockets}], cache={"ttl": 0})
+    host = {"Host": "127.0.0.1:%d" % server.address[1]}
+    assert server.get("/send", headers=host).text == "posted body"
+    assert server.get("/file", headers=host).text == "a file"
+    assert server.get("/wide", headers=host).text == "wide in,in,in"
+
+
+def test_a_page_that_fetches_itself_ends(ssrd):
+    server = itself(ssrd)
+    said = server.get("/loop", headers={"Host": "localhost:%d" % server.address[1]}).text
+    assert said.count("200 ") == 8 and "508 Loop Detected" in said
+
+
+def test_workers_that_all_wait_for_themselves_do_not_wait_for_ever(ssrd):
+    server = itself(ssrd, workers=2, cache={"ttl": 0})
+    clients = [server.connect() for _ in range(16)]
+    for i, client in enumerate(clients):
+        client.request(f"/wide?{i}", headers={"Host": "localhost:%d" % server.address[1]})
+    for client in clients:
+        assert client.answer().text == "wide in,in,in"
+        client.close()
+
+
+def test_its_own_address_under_another_name_is_refused(ssrd):
+    preload = {"LD_PRELOAD": os.path.join(BUILD, "tests", "e2e", "libfake_resolver.so"), "ASAN_OPTIONS": "verify_asan_link_order=0"}
+    server = ssrd("globalThis.renderPage = async (url) => { try { return await (await fetch(url.slice(1))).text(); } catch (e) { return e.message; } };",
+                  {"workers": 1, "bundle": {"warmup": []}}, env=preload)
+    assert "this server itself" in server.get(f"/http://a.rebind.example:{server.address[1]}/").text
 
 
 def test_a_thousand_fetches_leave_nothing_behind(ssrd, upstream):
@@ -472,10 +405,7 @@ def test_a_thousand_fetches_leave_nothing_behind(ssrd, upstream):
 
 
 def test_tls_is_checked(ssrd, upstream, sockets):
-    key, cert = os.path.join(sockets, "key.pem"), os.path.join(sockets, "cert.pem")  # where the workers' user can read
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=localhost",
-                    "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
-    os.chmod(cert, 0o644)
+    key, cert = certificate(sockets)
     up = upstream({"/": lambda h: h.answer(b"safe")})
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)

@@ -55,6 +55,29 @@ static void whoever_ends_makes_room_for_one_that_waits(void **state)
     assert_string_equal(f->js.order, "abcd");
 }
 
+/* fetch() of this server itself: who asked holds a place until it is done. */
+static void what_an_open_render_waits_for_needs_no_place_and_goes_before_all_others(void **state)
+{
+    struct fixture *f = *state;
+
+    f->js.stays_open = true;
+    f->js.timer_ms = mono_ms() + 3600000;
+    f->job[5].request.depth = f->job[6].request.depth = f->job[7].request.depth = 1;
+    submit_many(f, 5);
+    for (int i = 0; i < 5; i++)
+        renderer_turn(f->worker.renderer);
+    assert_string_equal(f->js.order, "abc");
+    assert_int_equal(submit(f, 5), 0);
+    assert_int_equal(submit(f, 6), 0);
+    assert_true(renderer_withdraw(f->worker.renderer, &f->job[6]));
+    assert_true(renderer_withdraw(f->worker.renderer, &f->job[3]));
+    assert_int_equal(renderer_requeue(f->worker.renderer, &f->job[3]), 0); /* first of the others */
+    for (int i = 0; i < 5; i++)
+        renderer_turn(f->worker.renderer);
+    assert_string_equal(f->js.order, "abcf");
+    assert_int_equal(renderer_waiting(f->worker.renderer), 6);
+}
+
 /* setTimeout(again, 0) for ever must not keep others from starting, nor they it from going on. */
 static void the_open_and_the_waiting_take_turns(void **state)
 {
@@ -288,6 +311,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_THREE(as_many_are_open_as_the_option_says),
         WITH_THREE(whoever_ends_makes_room_for_one_that_waits),
+        WITH_THREE(what_an_open_render_waits_for_needs_no_place_and_goes_before_all_others),
         WITH_THREE(the_open_and_the_waiting_take_turns),
         WITH_THREE(each_has_its_own_deadline),
         WITH_THREE(watchdog_and_stamp_are_those_of_the_one_that_runs),
