@@ -30,12 +30,12 @@
         a.set === b.set && a.writable === b.writable && a.enumerable === b.enumerable &&
         a.configurable === b.configurable;
 
-    function take(target) {
+    function take([target, name]) {
         const own = new Map();
         for (const key of ownKeys(target))
             if (!isSkipped(target, key))
                 own.set(key, getOwnPropertyDescriptor(target, key));
-        return { target, prototype: getPrototypeOf(target), own, count: keys(target).length };
+        return { target, name, prototype: getPrototypeOf(target), own, count: keys(target).length };
     }
 
     // V8 answers keys() from the hidden class, unless the properties stand in a hash table, as they do in namespaces
@@ -55,25 +55,27 @@
         'Map', 'Set', 'WeakMap', 'WeakSet', 'Error', 'TypeError', 'Uint8Array', 'ArrayBuffer', 'JSON', 'Math', 'Reflect', 'Intl',
         'console', 'crypto', 'performance', 'navigator', 'ssr', 'Headers', 'Request', 'Response', 'URL', 'URLSearchParams',
         'Event', 'EventTarget', 'AbortSignal', 'TextEncoder', 'TextDecoder', 'AsyncLocalStorage'];
-    function intrinsics() {
-        const found = new Set();
+    function intrinsics() { // -> Map of each to its name
+        const found = new Map();
+        const add = (value, name) => found.has(value) || found.set(value, name);
         for (const name of NAMES) {
             const value = global[name];
             if (!isObject(value))
                 continue;
-            found.add(value);
+            add(value, name);
             if (typeof value === 'function')
-                found.add(value.prototype);
+                add(value.prototype, name + '.prototype');
             else if (getPrototypeOf(value) !== Object.prototype)
-                found.add(getPrototypeOf(value));
+                add(getPrototypeOf(value), 'the prototype of ' + name);
         }
-        for (const value of [[][Symbol.iterator](), function* () { }])
-            found.add(getPrototypeOf(value));
-        found.add(getPrototypeOf(Uint8Array)).add(getPrototypeOf(Uint8Array.prototype));
+        add(getPrototypeOf([][Symbol.iterator]()), 'ArrayIterator.prototype');
+        add(getPrototypeOf(function* () { }), 'GeneratorFunction.prototype');
+        add(getPrototypeOf(Uint8Array), 'TypedArray');
+        add(getPrototypeOf(Uint8Array.prototype), 'TypedArray.prototype');
         return found;
     }
     // This file loads last, before any bundle.
-    const ours = native.isReset ? intrinsics() : new Set();
+    const ours = native.isReset ? intrinsics() : new Map();
 
     // Data properties that can change, compared by value.
     function comparisons(first, end) {
@@ -104,8 +106,8 @@
     }
 
     native.record = () => {
-        record = [take(global), ...[...ours].map(take)];
-        ours.forEach(settle);
+        record = [take([global, '']), ...[...ours].map(take)];
+        [...ours.keys()].forEach(settle);
         globalChecks = checksOf(0, 1);
         intrinsicChecks = checksOf(1, record.length);
         anyRegExp = /(?:)/;
@@ -135,34 +137,35 @@
         told[key] = true;
         native.log(WARN, 'isolation: a render has fixed "' + key + '" for good: the next ones see it');
     }
-    function remove(target, own, now, left) {
+    function remove({ target, name, own }, now, left) {
         for (let i = 0; i < now.length; i++)
             if (!apply(has, own, [now[i]]) && !isSkipped(target, now[i])) {
-                left[left.length] = now[i];
+                left[left.length] = { target, name, key: now[i] };
                 if (!deleteProperty(target, now[i]))
                     giveUp(target, now[i], { value: undefined });
             }
     }
-    function putBack({ target, prototype, own }, left) {
-        remove(target, own, ownKeys(target), left);
+    function putBack(of, left) {
+        const { target, name, prototype, own } = of;
+        remove(of, ownKeys(target), left);
         apply(forEach, own, [(before, key) => {
             const now = getOwnPropertyDescriptor(target, key);
             // An accessor of ours that has become a value, or core-js' own accessor: later.js has loaded what it stood for.
             if (!isSame(now, before) && !(before.get !== undefined && now !== undefined && ('value' in now && key !== 'location' || isLater(before.get)))) {
-                left[left.length] = key;
+                left[left.length] = { target, name, key };
                 if (!defineProperty(target, key, before))
                     giveUp(target, key, 'value' in before ? { value: before.value } : {});
             }
         }]);
         if (getPrototypeOf(target) !== prototype) {
-            left[left.length] = '__proto__';
+            left[left.length] = { target, name, key: '__proto__' };
             setPrototypeOf(target, prototype);
         }
     }
     // The common case: the render has set globals of its own, and changed none.
     function tidy(global, left) {
         const { length } = left;
-        remove(global.target, global.own, ownKeys(global.target), left);
+        remove(global, ownKeys(global.target), left);
         if (left.length === length)
             putBack(global, left);
     }
@@ -173,8 +176,14 @@
             settle(record[i].target);
     }
 
+    const nameOf = ({ name, key }) => {
+        const text = typeof key === 'symbol' ? '[' + key.toString() + ']' : key;
+        return name === '' || typeof key === 'symbol' ? name + text : name + '.' + text;
+    };
+    let lately = []; // what was put back last
+
     // changed: the numbers of the recorded objects that have gained, lost or reconfigured properties; undefined: none
-    // has; true: nobody has looked. -> the keys that were put back; undefined: there was nothing to do
+    // has; true: nobody has looked. -> the names of what was put back; undefined: there was nothing to do
     native.restore = (changed) => {
         apply(exec, anyRegExp, ['']); // RegExp.$1 and its like
         const isGlobalIntact = pass(globalChecks);
@@ -194,6 +203,31 @@
             for (let i = 0; i < shapes.length; i++)
                 if (shapes[i] !== 0)
                     putIntrinsicBack(shapes[i], left);
-        return left.length === 0 ? undefined : left;
+        if (left.length === 0)
+            return undefined;
+        lately = left;
+        return left.map(nameOf);
+    };
+
+    // For ssrctl check: until the next restore(), native.noteSet(i) when somebody assigns what was i-th in the last list. What
+    // is defined, deleted or can't be configured is not seen.
+    native.trap = () => {
+        lately.forEach(({ target, key }, i) => {
+            const own = getOwnPropertyDescriptor(target, key);
+            if (own !== undefined && !('value' in own && own.configurable))
+                return;
+            let value = own?.value;
+            defineProperty(target, key, {
+                configurable: true, enumerable: own === undefined || own.enumerable,
+                get: () => value,
+                set(now) {
+                    native.noteSet(i);
+                    if (this === target || this === undefined)
+                        value = now;
+                    else
+                        defineProperty(this, key, { value: now, writable: true, enumerable: true, configurable: true });
+                },
+            });
+        });
     };
 }

@@ -70,14 +70,41 @@ static void on_rendered_again(void *arg, const struct js_result *result)
         (void)json_object_set_new(r->first, "differs_at", json_integer((json_int_t)same));
 }
 
-/* The names that render.isolation: reset has put back after the render. */
-static void note_leftovers(const struct report *r, const struct js *js)
+static void on_traced(void *arg, const struct js_result *result)
+{
+    (void)arg;
+    (void)result;
+    (void)bundle_asked_outside();
+}
+
+/* What render.isolation: reset has put back after the render; once more, to see by which lines. */
+static void note_leftovers(const struct report *r, struct js *js, struct watchdog *watchdog,
+                           const char *data, uint64_t timeout_ms)
 {
     json_t *page = json_array_get(r->pages, json_array_size(r->pages) - 1);
-    const char *left = js_leftovers(js);
+    json_t *left = json_array();
+    const struct js_place *place;
+    size_t count;
 
-    if (page && left[0] != '\0')
-        (void)json_object_set_new(page, "left", json_stringn_nocheck(left, strlen(left) - 1));
+    if (!page || !left || js_leftovers(js)[0] == '\0') {
+        json_decref(left);
+        return;
+    }
+    js_trace_leftovers(js);
+    render_once(js, watchdog, r->url, data, timeout_ms, on_traced, NULL);
+    place = js_traced_places(js, &count);
+    for (size_t i = 0; i < count; i++) {
+        json_t *one = json_pack("{s:o}", "name", json_string_nocheck(place[i].name));
+        char at[600];
+
+        if (place[i].line > 0) {
+            (void)snprintf(at, sizeof at, "%s:%u:%u", place[i].file, place[i].line,
+                           place[i].column);
+            (void)json_object_set_new(one, "at", json_string_nocheck(at));
+        }
+        (void)json_array_append_new(left, one);
+    }
+    (void)json_object_set_new(page, "left", left);
 }
 
 static void on_rendered(void *arg, const struct js_result *result)
@@ -130,7 +157,9 @@ static void render_all(struct js *js, const struct heritage *heritage,
         report->start_ns = mono_ns();
         render_once(js, watchdog, report->url, options->data, heritage->config->policy.timeout_ms,
                     on_rendered, report);
-        note_leftovers(report, js);
+        if (!report->quiet)
+            note_leftovers(report, js, watchdog, options->data,
+                           heritage->config->policy.timeout_ms);
     }
     for (size_t i = 0; i < count && !report->quiet; i++) { /* A, B, A: does B change what A is? */
         report->first = json_array_get(report->pages, i);
@@ -143,11 +172,20 @@ static void render_all(struct js *js, const struct heritage *heritage,
 
 static void print_state(const json_t *page)
 {
-    const char *left = json_string_value(json_object_get(page, "left"));
+    const json_t *left = json_object_get(page, "left");
     const json_t *differs_at = json_object_get(page, "differs_at");
+    json_t *one;
+    size_t i;
 
     if (left)
-        (void)printf("    leaves in globals, put back by render.isolation: reset: %s\n", left);
+        (void)printf("    leaves in globals, put back by render.isolation: reset:\n");
+    json_array_foreach(left, i, one)
+    {
+        const char *at = json_string_value(json_object_get(one, "at"));
+
+        (void)printf("      %s%s%s\n", json_string_value(json_object_get(one, "name")),
+                     at ? ", set at " : "", at ? at : "");
+    }
     if (differs_at)
         (void)printf(
             "    rendered once more after all of them it differs, from byte %lld on: state "

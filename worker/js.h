@@ -348,6 +348,19 @@ unsigned js_wait_depth(const struct js_wait *wait); /* js_request.depth of whose
  * put back; "" if nothing. JS_RESET only. Valid until the next render. */
 const char *js_leftovers(const struct js *js);
 
+/* Where a render has set one of these, as far as that was by assignment. Strings valid until the next trace. */
+struct js_place {
+    const char *name;
+    const char *file; /* "": not seen */
+    uint32_t line;
+    uint32_t column;
+};
+
+/* The next render notes where it sets what js_leftovers() now names; it leaves js_leftovers() as it is. It
+ * sees accessors in the place of those. */
+void js_trace_leftovers(struct js *js);
+const struct js_place *js_traced_places(const struct js *js, size_t *ret_count);
+
 /* Within the console callback: the id of the request whose render speaks. False: none does. */
 bool js_speaker(const struct js *js, const char **ret_id, size_t *ret_bytes);
 

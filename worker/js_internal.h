@@ -55,6 +55,7 @@ void js_end_all(js *js); /* js_render.cc: before js_free() */
 /* js_reset.cc: isolation. Outside of entries. False: an exception, told in *ret_error. */
 bool js_reset_record(js *js, js_error **ret_error);
 void js_reset(js *js);
+void js_reset_install(js *js, v8::Local<v8::Object> native);
 
 /* js_error.cc */
 js_error *js_error_new(const char *message, size_t bytes);

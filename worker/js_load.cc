@@ -74,6 +74,7 @@ bool js_install_polyfills(js *js, js_error **ret_error)
     js_wait_install(js, native);
     js_lasting_install(js, native);
     js_stream_install(js, native);
+    js_reset_install(js, native);
     js_native_set(js, native, "isReset",
                   v8::Boolean::New(js->isolate, js->options.isolation == JS_RESET));
     js_native_set(js, native, "generation", v8::Number::New(js->isolate, js->options.generation));

@@ -77,37 +77,38 @@ static v8::Local<v8::Value> changed(js *js, Entry &entry)
     return numbers;
 }
 
-static void note_leftovers(js *js, v8::Local<v8::Context> context, v8::Local<v8::Array> keys)
+static void note_leftovers(js *js, v8::Local<v8::Context> context, v8::Local<v8::Array> names)
 {
-    v8::Local<v8::Value> key;
+    v8::Local<v8::Value> name;
 
-    for (uint32_t i = 0; i < keys->Length(); i++)
-        if (keys->Get(context, i).ToLocal(&key))
-            js->leftovers +=
-                (key->IsSymbol() ? "Symbol(" +
-                                       js_std_string(js->isolate, key.As<v8::Symbol>()->Description(
-                                                                      js->isolate)) +
-                                       ")"
-                                 : js_std_string(js->isolate, key)) +
-                " ";
+    js->traced.clear();
+    for (uint32_t i = 0; i < names->Length(); i++)
+        if (names->Get(context, i).ToLocal(&name)) {
+            js->traced.push_back({js_std_string(js->isolate, name), "", 0, 0});
+            js->leftovers += js->traced.back().name + " ";
+        }
 }
 
 void js_reset(js *js)
 {
     if (js->open_count > 0 || js->restore.IsEmpty())
         return;
-    js->leftovers.clear();
+    bool traced = js->tracing;
     js_outcome left;
+
+    js->tracing = false;
+    if (!traced)
+        js->leftovers.clear();
     {
         Entry entry(js);
-        v8::Local<v8::Value> keys, numbers = changed(js, entry);
+        v8::Local<v8::Value> names, numbers = changed(js, entry);
 
         if (js->restore.Get(js->isolate)
                 ->Call(entry.context, v8::Undefined(js->isolate), 1, &numbers)
-                .ToLocal(&keys)) {
-            if (keys->IsArray())
-                note_leftovers(js, entry.context, keys.As<v8::Array>());
-            if (keys->IsArray() || numbers->IsArray())
+                .ToLocal(&names)) {
+            if (names->IsArray() && !traced)
+                note_leftovers(js, entry.context, names.As<v8::Array>());
+            if (names->IsArray() || numbers->IsArray())
                 for (js_shape &shape : js->shapes)
                     js_shape_retake(&shape);
         } else if (!js_stopped(js)) {
@@ -123,4 +124,51 @@ void js_reset(js *js)
 const char *js_leftovers(const struct js *js)
 {
     return js->leftovers.c_str();
+}
+
+/* ---- where they were set ---- */
+
+void js_trace_leftovers(struct js *js)
+{
+    v8::Local<v8::Value> ignored;
+
+    if (js->restore.IsEmpty() || js->leftovers.empty())
+        return;
+    Entry entry(js);
+    js->tracing = call_native(js, entry, "trap").ToLocal(&ignored);
+}
+
+/* (index): the first time counts. */
+static void note_set(const v8::FunctionCallbackInfo<v8::Value> &info)
+{
+    v8::Isolate *isolate = info.GetIsolate();
+    js *js = js_of(isolate);
+
+    if (!js->tracing || !info[0]->IsUint32())
+        return;
+    uint32_t i = info[0].As<v8::Uint32>()->Value();
+    if (i >= js->traced.size() || js->traced[i].line)
+        return;
+    js_error *error = js_error_here(isolate, js->traced[i].name.c_str());
+    js_error_locate(js, error);
+    js->traced[i].file = error->file;
+    js->traced[i].line = error->line;
+    js->traced[i].column = error->column;
+    js_error_free(error);
+}
+
+const struct js_place *js_traced_places(const struct js *js, size_t *ret_count)
+{
+    js->places.clear();
+    for (const auto &place : js->traced)
+        js->places.push_back({place.name.c_str(), place.file.c_str(), place.line, place.column});
+    *ret_count = js->places.size();
+    return js->places.data();
+}
+
+void js_reset_install(js *js, v8::Local<v8::Object> native)
+{
+    static const js_native list[] = {{"noteSet", note_set}};
+
+    js_natives_add(js, native, list, sizeof list / sizeof list[0]);
 }

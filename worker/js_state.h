@@ -207,6 +207,14 @@ struct js {
     v8::Global<v8::Function> restore; /* polyfills/isolation.js; set when a bundle has loaded */
     std::vector<js_shape> shapes;     /* of what it watches; empty: shapes can't be seen */
     std::string leftovers;
+    /* For ssrctl check: js_reset.cc */
+    struct Place {
+        std::string name, file;
+        uint32_t line = 0, column = 0;
+    };
+    bool tracing = false;
+    std::vector<Place> traced;
+    mutable std::vector<js_place> places; /* the same for C */
 
     Page page;
     Timers timers;

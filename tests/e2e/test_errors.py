@@ -90,8 +90,9 @@ def test_an_error_is_logged_with_its_place_in_the_sources(mapped, path, message)
     ("/string", "a string: just a string"), ("/nothing", "undefined")])
 def test_what_is_no_error_is_told_as_what_it_is(ssrd, path, message):
     server = ssrd(BUNDLE)
-    assert server.get(path).status == 500
-    assert server.wait_log(r"render failed.*" + re.escape(message))
+    answer = server.get(path)
+    assert answer.status == 500 and f"request id: {answer['x-request-id']}" in answer.text
+    assert f"request={answer['x-request-id']} " in server.wait_log(r"render failed.*" + re.escape(message))
 
 
 @pytest.mark.parametrize("path, message", [
@@ -102,6 +103,31 @@ def test_what_a_render_survives_is_logged_with_its_place(mapped, path, message):
     assert (answer.status, answer.text) == (200, "fine")
     line = mapped.wait_log(re.escape(message))
     assert f"{mapped.sources}:{line_of(path)}:7" in line, line
+    assert re.search(r" request=[0-9a-f]{16} ", line), line
+
+
+def test_every_line_of_a_render_has_its_request(ssrd):
+    server = ssrd("""globalThis.fetchHandler = async (request, env, ctx) => {
+        const url = new URL(request.url).pathname, say = (what) => console.log(what + ' of ' + url);
+        setTimeout(() => { say('timer'); throw new Error('timer fails for ' + url) }, 0);
+        ctx.waitUntil(new Promise((go) => setTimeout(go, 5)).then(() => { say('after'); throw new Error('after fails for ' + url) }));
+        queueMicrotask(() => say('microtask'));
+        Promise.reject(new Error('nobody waits for ' + url));
+        request.signal.addEventListener('abort', () => say('abort'));
+        await new Promise((go) => setTimeout(go, 1));
+        say('end');
+        return new Response(new ReadableStream({ async pull(c) { say('chunk'); await null; throw new Error('chunk fails for ' + url) } }));
+    }""", {"bundle": {"warmup": []}, "workers": 1})
+    ids = set()
+    for path in ("/a", "/b"):
+        answer = server.get(path)
+        assert answer.status == 500
+        said = [f"{what} of {path}\"" for what in ("timer", "microtask", "end", "chunk", "after")] + \
+            [f"{what} {path}" for what in ("timer fails for", "nobody waits for", "chunk fails for", "after fails for")]
+        for text in said:
+            assert f" request={answer['x-request-id']} " in server.wait_log(re.escape(text)), text
+        ids.add(answer["x-request-id"])
+    assert len(ids) == 2
 
 
 def test_check_shows_the_source_around_the_place(run, tmp_path):

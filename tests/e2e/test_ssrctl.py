@@ -112,22 +112,49 @@ def test_check_as_json(run, tmp_path):
     json.loads(run(harness.SSRCTL, "--json", "check", "good.js", "--url", "/").stdout)
 
 
-def test_check_tells_what_renders_leave_for_the_next(run, tmp_path):
-    (tmp_path / "state.js").write_text(
-        "let user = 'nobody'; globalThis.renderPage = (url) => {"
-        "  if (url === '/b') { user = 'b'; globalThis.title = 'B'; Math.max = null }"
-        "  return url === '/a' ? 'hello ' + user : 'page' }")
-    ask = ("check", "state.js", "--url", "/a", "--url", "/b", "--url", "/c")
+STATE = """let user = 'nobody';
+function save(value) {
+  globalThis.title = value;
+}
+globalThis.counted = 0;
+globalThis.renderPage = (url) => {
+  if (url === '/b') {
+    user = 'b'; save('B');
+    Math.max = null;
+    leaked = user;
+    delete globalThis.ssr;
+    counted++;
+  }
+  if (url === '/c') Array.prototype.last = function () { return this[this.length - 1] };
+  return url === '/a' ? 'hello ' + user : 'page';
+};
+"""
+
+
+def test_check_tells_what_renders_leave_for_the_next_and_by_which_line(run, tmp_path):
+    (tmp_path / "state.js").write_text(STATE)
+    ask = ("check", "state.js", "--url", "/a", "--url", "/b", "--url", "/c", "--url", "/d")
     report = json.loads(run(harness.SSRCTL, "--json", *ask).stdout)
-    a, b, c = report["pages"]
+    a, b, c, d = report["pages"]
     assert report["ok"]  # told, not judged
     assert a["differs_at"] == len("hello ") and "left" not in a
-    assert b["left"] == "title max" and "differs_at" not in b
-    assert "left" not in c and "differs_at" not in c
-    assert not any("body" in page for page in (a, b, c))
+    assert {one["name"]: one.get("at") for one in b["left"]} == {
+        "title": "state.js:3:20", "Math.max": "state.js:9:14", "leaked": "state.js:10:12", "counted": "state.js:12:12", "ssr": None}
+    assert c["left"] == [{"name": "Array.prototype.last", "at": "state.js:14:42"}]
+    assert "left" not in d and "differs_at" not in b and "differs_at" not in c and "differs_at" not in d
+    assert not any("body" in page for page in (a, b, c, d))
     text = run(harness.SSRCTL, *ask).stdout
     assert text.count("it differs, from byte 6 on") == 1
-    assert text.count("leaves in globals, put back by render.isolation: reset: title max") == 1
+    assert text.count("leaves in globals, put back by render.isolation: reset:") == 2
+    assert "\n      title, set at state.js:3:20\n" in text and "\n      ssr\n" in text
+
+
+def test_check_tells_lines_of_the_sources(run, tmp_path):
+    (tmp_path / "app.js").write_text("globalThis.renderPage = () => { globalThis.user = 1; return 'page' };\n//# sourceMappingURL=app.js.map\n")
+    mapping = {"version": 3, "sources": ["src/page.jsx"], "sourcesContent": ["1\n2\n3\n"], "names": [], "mappings": "AAEI"}
+    (tmp_path / "app.js.map").write_text(json.dumps(mapping))
+    page = json.loads(run(harness.SSRCTL, "--json", "check", "app.js", "--url", "/").stdout)["pages"][0]
+    assert page["left"][0]["name"] == "user" and page["left"][0]["at"].endswith("src/page.jsx:3:5")
 
 
 def test_log_level_reaches_every_process(ssrd):
