@@ -8,7 +8,7 @@
     const { usv } = native.idl;
     const encoder = new TextEncoder();
     const decoder = new TextDecoder('utf-8');
-    const { hasOwn } = Object;
+    const hasOwn = (object, name) => Object.prototype.hasOwnProperty.call(object, name); // Object.hasOwn is not in a snapshot
     const NativePromise = Promise;
     const streams = () => native.streams ?? (native.load('streams.js'), native.streams);
     const empty = () => ({ source: null, type: null, stream: null, used: false, network: null });

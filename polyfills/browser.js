@@ -45,8 +45,10 @@
             },
         });
     };
-    if (native.browserGlobals)
-        native.load('browser_stubs.js');
-    else if (native.ownLocation)
-        native.defineOwn('location', undefined);
+    native.whenConfigured(() => {
+        if (native.browserGlobals)
+            native.load('browser_stubs.js');
+        else if (native.ownLocation)
+            native.defineOwn('location', undefined);
+    });
 }

@@ -226,7 +226,10 @@
 
     // ---- what is wrong ----
 
-    const before = new Set(ownKeys(globalThis));
+    let before = new Set();
+    native.whenConfigured(() => {
+        before = new Set(ownKeys(globalThis));
+    });
 
     function globalsFound() {
         const names = ownKeys(globalThis).filter((key) => typeof key === 'string' && !before.has(key));

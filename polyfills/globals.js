@@ -8,6 +8,17 @@ native.define = (name, value) => {
     native.own[name] = value;
     Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
 };
+// What depends on options runs when they are known: after all files here, which may come out of a snapshot.
+{
+    const jobs = [];
+    native.whenConfigured = (job) => {
+        jobs.push(job);
+    };
+    native.configured = () => {
+        for (const job of jobs.splice(0))
+            job();
+    };
+}
 native.tag = (constructor, name) => Object.defineProperty(constructor.prototype, Symbol.toStringTag,
     { value: name, configurable: true });
 

@@ -75,7 +75,11 @@
         return found;
     }
     // This file loads last, before any bundle.
-    const ours = native.isReset ? intrinsics() : new Map();
+    let ours = new Map();
+    native.whenConfigured(() => {
+        if (native.isReset)
+            ours = intrinsics();
+    });
 
     // Data properties that can change, compared by value.
     function comparisons(first, end) {

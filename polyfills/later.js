@@ -4,7 +4,8 @@
 // lazy data property, since core-js itself looks whether the name is there.
 'use strict';
 {
-    const { defineProperty, getOwnPropertyDescriptor, getPrototypeOf, hasOwn } = Object;
+    const { defineProperty, getOwnPropertyDescriptor, getPrototypeOf } = Object;
+    const hasOwn = (object, name) => getOwnPropertyDescriptor(object, name) !== undefined;
     const { get } = Reflect;
     const IteratorPrototype = getPrototypeOf(getPrototypeOf([][Symbol.iterator]()));
     const TypedArrayPrototype = getPrototypeOf(Uint8Array.prototype);
@@ -33,8 +34,6 @@
         [WeakMap.prototype, 'getOrInsert getOrInsertComputed'],
         [Set.prototype, 'difference intersection isDisjointFrom isSubsetOf isSupersetOf symmetricDifference union'],
     ];
-    if (native.laterCollections)
-        table.push(...collections);
     let placed = []; // [target, name, get]
     const getters = new Set();
     native.isLater = (getter) => getters.has(getter);
@@ -79,8 +78,16 @@
             },
         });
     }
-    for (const [target, names] of table)
-        for (const name of names.split(' '))
-            if (!hasOwn(target, name))
-                place(target, name);
+    function placeAll(list) {
+        for (const [target, names] of list)
+            for (const name of names.split(' '))
+                if (!hasOwn(target, name))
+                    place(target, name);
+    }
+    // Not before: what V8 calls new it adds to a realm after the snapshot, and we would be in its place.
+    native.whenConfigured(() => {
+        placeAll(table);
+        if (native.laterCollections)
+            placeAll(collections);
+    });
 }

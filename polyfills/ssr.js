@@ -52,13 +52,18 @@
     const escapes = { '<': '\\u003c', '>': '\\u003e', '&': '\\u0026', '\u2028': '\\u2028', '\u2029': '\\u2029' };
     const escape = (c) => escapes[c];
     native.define('ssr', {
-        version: native.version,
-        generation: native.generation,
+        version: '',
+        generation: 0,
         cache,
         // JSON that can stand inside of <script>: neither ends the element nor opens a comment.
         serialize(value) {
             const text = stringify(value);
             return text === undefined ? 'null' : text.replace(unsafe, escape);
         },
+    });
+    const { ssr } = globalThis;
+    native.whenConfigured(() => {
+        ssr.version = native.version;
+        ssr.generation = native.generation;
     });
 }

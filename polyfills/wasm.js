@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // WebAssembly Web API, section 5: compileStreaming and instantiateStreaming. The module is compiled when all of it is there.
 'use strict';
-{
+native.whenConfigured(() => { // a snapshot has no WebAssembly
     const { compile, instantiate } = WebAssembly;
     async function bytesOf(source) {
         const response = await source;
@@ -19,4 +19,4 @@
     };
     for (const [name, value] of Object.entries({ compileStreaming, instantiateStreaming }))
         Object.defineProperty(WebAssembly, name, { value, writable: true, configurable: true, enumerable: true });
-}
+});

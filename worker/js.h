@@ -97,8 +97,9 @@ struct js_options {
     struct js_outside outside; /* NULLs: every ask is refused */
     void *arg;                 /* kept, handed to console and outside */
     enum js_isolation isolation;
-    bool blind_to_shapes; /* tests: isolation as on a V8 where js_shape.h does not work */
-    const char *expose;   /* tests: one function of `native` set on globalThis; or NULL */
+    bool without_snapshot; /* run the polyfills, even where the program holds a startup snapshot */
+    bool blind_to_shapes;  /* tests: isolation as on a V8 where js_shape.h does not work */
+    const char *expose;    /* tests: one function of `native` set on globalThis; or NULL */
 };
 
 /*
@@ -107,6 +108,7 @@ struct js_options {
  * flags: further V8 flags ("--perf-basic-prof"), NUL-terminated, or NULL.
  */
 void js_start(const char *flags);
+bool js_has_snapshot(void);      /* is there a startup snapshot of the V8 that is here? */
 const char *js_v8_version(void); /* a literal, "10.2.154.26-node.36" */
 
 /* A fresh isolate with the polyfills loaded. NULL: out of memory, or a polyfill threw

@@ -149,12 +149,7 @@ static void same_bytes(Info &info)
     info.GetReturnValue().Set(a.count == b.count && CRYPTO_memcmp(a.data, b.data, a.count) == 0);
 }
 
-void js_crypto_install(js *js, v8::Local<v8::Object> native)
-{
-    static const js_native list[] = {
-        {"digest", digest},        {"hmac", hmac}, {"pbkdf2", pbkdf2}, {"aes", aes},
-        {"sameBytes", same_bytes},
-    };
-
-    js_natives_add(js, native, list, sizeof list / sizeof list[0]);
-}
+static const js_native list[] = {
+    {"digest", digest}, {"hmac", hmac}, {"pbkdf2", pbkdf2}, {"aes", aes}, {"sameBytes", same_bytes},
+};
+const js_native_list js_crypto_natives = {list, sizeof list / sizeof list[0]};

@@ -66,9 +66,5 @@ static void decode(Info &info)
         info.GetReturnValue().Set(text);
 }
 
-void js_encoding_install(js *js, v8::Local<v8::Object> native)
-{
-    static const js_native list[] = {{"decoderOpen", open}, {"decoderDecode", decode}};
-
-    js_natives_add(js, native, list, sizeof list / sizeof list[0]);
-}
+static const js_native list[] = {{"decoderOpen", open}, {"decoderDecode", decode}};
+const js_native_list js_encoding_natives = {list, sizeof list / sizeof list[0]};

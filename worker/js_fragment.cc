@@ -121,16 +121,12 @@ static void remove(Info &info)
         js->fragments->remove(js->fragments->arg, js->fragment_key.data, bytes));
 }
 
-void js_fragment_install(js *js, v8::Local<v8::Object> native)
-{
-    static const js_native list[] = {
-        {"fragmentGet", get},
-        {"fragmentSet", set},
-        {"fragmentDelete", remove},
-    };
-
-    js_natives_add(js, native, list, sizeof list / sizeof list[0]);
-}
+static const js_native list[] = {
+    {"fragmentGet", get},
+    {"fragmentSet", set},
+    {"fragmentDelete", remove},
+};
+const js_native_list js_fragment_natives = {list, sizeof list / sizeof list[0]};
 
 void js_set_fragments(struct js *js, const struct js_fragments *fragments)
 {

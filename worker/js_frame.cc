@@ -104,14 +104,10 @@ static void is_open(Info &info)
         js_find_open(js_of(info.GetIsolate()), info[0].As<v8::Number>()->Value()) != nullptr);
 }
 
-void js_frame_install(js *js, v8::Local<v8::Object> native)
-{
-    static const js_native list[] = {
-        {"frame", frame},
-        {"setFrame", set_frame},
-        {"currentSerial", current_serial},
-        {"isOpen", is_open},
-    };
-
-    js_natives_add(js, native, list, sizeof list / sizeof list[0]);
-}
+static const js_native list[] = {
+    {"frame", frame},
+    {"setFrame", set_frame},
+    {"currentSerial", current_serial},
+    {"isOpen", is_open},
+};
+const js_native_list js_frame_natives = {list, sizeof list / sizeof list[0]};

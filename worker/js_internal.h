@@ -48,14 +48,27 @@ void js_microtasks(js *js); /* a checkpoint, and the report of lost rejections *
 void js_pump(js *js);       /* tasks of the platform: GC, WebAssembly */
 void js_recover(js *js);    /* after JS_OOM, outside of entries: GC, limit restored */
 uint64_t js_clock_ns(void); /* CLOCK_MONOTONIC */
-bool js_install_polyfills(js *js, js_error **ret_error); /* js_load.cc */
+
+/* js_realm.cc. Natives and polyfills in a fresh context. False: an exception was thrown. */
+bool js_realm_make(js *js, v8::Local<v8::Context> context);
+/* Then, or after the snapshot: what depends on options. False: an exception, or something is amiss. */
+bool js_realm_configure(js *js, v8::Local<v8::Context> context);
+/* Both, for js->context; the former only where js->native is not there yet. */
+bool js_realm_open(js *js, js_error **ret_error);
+/* A function that a polyfill has left on `native`. */
+bool js_realm_function(js *js, v8::Local<v8::Context> context, const char *name,
+                       v8::Local<v8::Function> *ret);
+const intptr_t *js_references(void); /* every C function that JavaScript holds; ends with 0 */
+
+/* js_snapshot.cc. nullptr: there is none for this V8 and these flags. Valid for ever. */
+v8::StartupData *js_snapshot(void);
+void js_snapshot_refuse(void); /* V8's flags are not those it was made with */
 
 void js_end_all(js *js); /* js_render.cc: before js_free() */
 
 /* js_reset.cc: isolation. Outside of entries. False: an exception, told in *ret_error. */
 bool js_reset_record(js *js, js_error **ret_error);
 void js_reset(js *js);
-void js_reset_install(js *js, v8::Local<v8::Object> native);
 
 /* js_error.cc */
 js_error *js_error_new(const char *message, size_t bytes);
@@ -128,24 +141,23 @@ struct js_native {
 };
 void js_native_set(js *js, v8::Local<v8::Object> native, const char *name,
                    v8::Local<v8::Value> value);
-void js_natives_add(js *js, v8::Local<v8::Object> native, const js_native *list, size_t count);
-void js_natives_install(js *js, v8::Local<v8::Object> native);
-void js_fragment_install(js *js, v8::Local<v8::Object> native); /* js_fragment.cc */
-void js_lazy_install(js *js, v8::Local<v8::Object> native);     /* js_lazy.cc */
-void js_url_install(js *js, v8::Local<v8::Object> native);      /* js_url.cc */
-void js_encoding_install(js *js, v8::Local<v8::Object> native); /* js_encoding.cc */
-void js_crypto_install(js *js, v8::Local<v8::Object> native);   /* js_crypto.cc */
-void js_zlib_install(js *js, v8::Local<v8::Object> native);     /* js_zlib.cc */
-void js_random_install(js *js, v8::Local<v8::Object> native);
-void js_random_seed(js *js); /* also the origin of performance.now() */
-void js_request_install(js *js, v8::Local<v8::Object> native);
-void js_timers_install(js *js, v8::Local<v8::Object> native);
-void js_timers_clear(js *js);                               /* those set while a bundle loads */
+/* What each file gives to polyfills; js_realm.cc lists them. */
+struct js_native_list {
+    const js_native *first;
+    size_t count;
+};
+extern const js_native_list js_natives_natives, js_random_natives, js_lazy_natives, js_url_natives,
+    js_fragment_natives, js_encoding_natives, js_crypto_natives, js_zlib_natives,
+    js_request_natives, js_timers_natives, js_frame_natives, js_wait_natives, js_lasting_natives,
+    js_stream_natives, js_reset_natives;
+extern const intptr_t js_lazy_getter;
+
+void js_random_arrays(js *js, v8::Local<v8::Object> native); /* onto native, for a new realm */
+void js_url_arrays(js *js, v8::Local<v8::Object> native);
+void js_random_seed(js *js);  /* also the origin of performance.now() */
+void js_random_empty(js *js); /* nothing left of what this realm has in store */
+void js_timers_clear(js *js); /* those set while a bundle loads */
 void js_timers_load(js *js, Entry &entry, uint64_t now_ms); /* those due while a bundle loads */
-void js_frame_install(js *js, v8::Local<v8::Object> native);
-void js_wait_install(js *js, v8::Local<v8::Object> native);
-void js_lasting_install(js *js, v8::Local<v8::Object> native);
-void js_stream_install(js *js, v8::Local<v8::Object> native); /* js_stream.cc */
 
 static inline js *js_of(v8::Isolate *isolate)
 {

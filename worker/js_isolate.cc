@@ -70,8 +70,10 @@ void js_start(const char *flags)
 #if !JS_V8_AT_LEAST(12, 0) /* 12.6 took the keyword away again */
     v8::V8::SetFlagsFromString("--harmony-import-assertions"); /* import … assert {type: 'json'} */
 #endif
-    if (flags)
+    if (flags) {
         v8::V8::SetFlagsFromString(flags);
+        js_snapshot_refuse();
+    }
     js_platform = v8::platform::NewSingleThreadedDefaultPlatform();
     v8::V8::InitializePlatform(js_platform.get());
     v8::V8::Initialize();
@@ -162,6 +164,11 @@ static bool set_up(js *js)
     params.array_buffer_allocator_shared = js->allocator;
     params.constraints.set_max_old_generation_size_in_bytes(heap_bytes);
     params.constraints.set_max_young_generation_size_in_bytes(YOUNG_BYTES);
+    v8::StartupData *snapshot = js->options.without_snapshot ? nullptr : js_snapshot();
+    if (snapshot) {
+        params.snapshot_blob = snapshot;
+        params.external_references = js_references();
+    }
     js->isolate = v8::Isolate::New(params);
     if (!js->isolate)
         return false;
@@ -176,10 +183,18 @@ static bool set_up(js *js)
     v8::Isolate::Scope isolate_scope(js->isolate);
     v8::HandleScope handle_scope(js->isolate);
     js->isolate->AddMessageListener(on_message);
-    v8::Local<v8::Context> context = v8::Context::New(js->isolate);
-    if (context.IsEmpty())
+    v8::Local<v8::Context> context;
+    v8::Local<v8::Object> native;
+    if (!snapshot) {
+        context = v8::Context::New(js->isolate);
+        js->context.Reset(js->isolate, context);
+        return !context.IsEmpty();
+    }
+    if (!v8::Context::FromSnapshot(js->isolate, 0).ToLocal(&context) ||
+        !context->GetDataFromSnapshotOnce<v8::Object>(0).ToLocal(&native))
         return false;
     js->context.Reset(js->isolate, context);
+    js->native.Reset(js->isolate, native);
     return true;
 }
 
@@ -195,7 +210,7 @@ struct js *js_new(const struct js_options *options, struct js_error **ret_error)
     TAILQ_INIT(&js->ready);
     LIST_INIT(&js->load.timers);
     js_random_seed(js);
-    if (!set_up(js) || !js_install_polyfills(js, &error)) {
+    if (!set_up(js) || !js_realm_open(js, &error)) {
         js_free(js);
         if (ret_error)
             *ret_error = error;
@@ -221,6 +236,7 @@ static void drop_handles(js *js)
     js_modules_close(js);
     js->context.Reset();
     js->random.reset();
+    js->url_offsets.reset();
 }
 
 /* The rule that keeps ticks safe: who is called from JavaScript's midst does not enter it again. */

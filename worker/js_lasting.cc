@@ -82,9 +82,5 @@ void js_keep(struct js_open *open, js_over *over, void *arg)
     open->arg = arg;
 }
 
-void js_lasting_install(js *js, v8::Local<v8::Object> native)
-{
-    static const js_native list[] = {{"last", last}};
-
-    js_natives_add(js, native, list, sizeof list / sizeof list[0]);
-}
+static const js_native list[] = {{"last", last}};
+const js_native_list js_lasting_natives = {list, sizeof list / sizeof list[0]};

@@ -90,44 +90,39 @@ static void load_now(const v8::FunctionCallbackInfo<v8::Value> &info)
         info.GetReturnValue().Set(exports);
 }
 
-/* The first read of such a global; data: [native, file]. */
+/* The first read of such a global; data: its file. Nothing of the realm, for the snapshot keeps what holds it
+ * with what all realms share. */
 static void read(v8::Local<v8::Name> name, const v8::PropertyCallbackInfo<v8::Value> &info)
 {
     v8::Isolate *isolate = info.GetIsolate();
     v8::Local<v8::Context> context = isolate->GetCurrentContext();
-    v8::Local<v8::Array> data = info.Data().As<v8::Array>();
-    v8::Local<v8::Value> native, file, exports, value;
+    v8::Local<v8::Value> exports, value;
 
-    if (data->Get(context, 0).ToLocal(&native) && data->Get(context, 1).ToLocal(&file) &&
-        load(isolate, native.As<v8::Object>(), file).ToLocal(&exports) && exports->IsObject() &&
-        exports.As<v8::Object>()->Get(context, name).ToLocal(&value))
+    if (load(isolate, js_of(isolate)->native.Get(isolate), info.Data()).ToLocal(&exports) &&
+        exports->IsObject() && exports.As<v8::Object>()->Get(context, name).ToLocal(&value))
         info.GetReturnValue().Set(value);
 }
+
+const intptr_t js_lazy_getter = reinterpret_cast<intptr_t>(read);
 
 /* native.lazy(file, names): globals that the file's exports of these names will be */
 static void lazy(const v8::FunctionCallbackInfo<v8::Value> &info)
 {
     v8::Isolate *isolate = info.GetIsolate();
     v8::Local<v8::Context> context = isolate->GetCurrentContext();
-    v8::Local<v8::Value> parts[] = {info.This(), info[0]};
-    v8::Local<v8::Array> data = v8::Array::New(isolate, parts, 2);
 
-    if (!info[1]->IsArray())
+    if (!info[0]->IsString() || !info[1]->IsArray())
         return;
     v8::Local<v8::Array> names = info[1].As<v8::Array>();
     for (uint32_t i = 0; i < names->Length(); i++) {
         v8::Local<v8::Value> name;
         if (!names->Get(context, i).ToLocal(&name) || !name->IsName() ||
             !context->Global()
-                 ->SetLazyDataProperty(context, name.As<v8::Name>(), read, data, v8::DontEnum)
+                 ->SetLazyDataProperty(context, name.As<v8::Name>(), read, info[0], v8::DontEnum)
                  .FromMaybe(false))
             return;
     }
 }
 
-void js_lazy_install(js *js, v8::Local<v8::Object> native)
-{
-    static const js_native list[] = {{"load", load_now}, {"lazy", lazy}};
-
-    js_natives_add(js, native, list, sizeof list / sizeof list[0]);
-}
+static const js_native list[] = {{"load", load_now}, {"lazy", lazy}};
+const js_native_list js_lazy_natives = {list, sizeof list / sizeof list[0]};

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * js_load.cc - scripts into the context: the polyfills, each compiled as a function that gets
- * `native`, and the bundle, a classic script or a module (js_modules.cc), in which
+ * js_load.cc - the bundle into its realm: a classic script or a module (js_modules.cc), in which
  * polyfills/contract.js then finds what renders.
  */
 #include "worker/js_internal.h"
-
-#include "polyfills/polyfills.h"
 
 #include <errno.h>
 #include <string.h>
@@ -14,87 +11,6 @@
 
 #define NS_PER_MS 1000000u
 #define NS_PER_S 1000000000u
-
-static v8::MaybeLocal<v8::Value> run_polyfill(js *js, Entry &entry, const struct polyfill *file,
-                                              v8::Local<v8::Object> native)
-{
-    v8::Isolate *isolate = js->isolate;
-    std::string name = std::string("ssr:") + file->name;
-    v8::Local<v8::Value> argument = native;
-    v8::Local<v8::String> parameter = js_name(isolate, "native");
-    v8::Local<v8::Function> function;
-    v8::ScriptCompiler::Source source(
-        js_string(isolate, file->source, file->source_bytes),
-        js_v8_origin(isolate, js_string(isolate, name.data(), name.size())));
-
-    if (!v8::ScriptCompiler::CompileFunction(entry.context, &source, 1, &parameter)
-             .ToLocal(&function))
-        return {};
-    return function->Call(entry.context, v8::Undefined(isolate), 1, &argument);
-}
-
-static bool get_function(js *js, Entry &entry, const char *name, v8::Local<v8::Function> *ret)
-{
-    v8::Local<v8::Value> value;
-
-    if (!js->native.Get(js->isolate)
-             ->Get(entry.context, js_name(js->isolate, name))
-             .ToLocal(&value) ||
-        !value->IsFunction())
-        return false;
-    *ret = value.As<v8::Function>();
-    return true;
-}
-
-/* Tests reach what no bundle does. */
-static void expose(js *js, Entry &entry, v8::Local<v8::Object> native)
-{
-    v8::Local<v8::Value> value;
-
-    if (!js->options.expose)
-        return;
-    v8::Local<v8::String> name = js_name(js->isolate, js->options.expose);
-    if (native->Get(entry.context, name).ToLocal(&value))
-        (void)entry.context->Global()->Set(entry.context, name, value).FromMaybe(false);
-}
-
-bool js_install_polyfills(js *js, js_error **ret_error)
-{
-    Entry entry(js);
-    v8::Local<v8::Object> native = v8::Object::New(js->isolate);
-    v8::Local<v8::Function> describe, whole;
-    v8::Local<v8::Value> ignored;
-    const char *version = js->options.version ? js->options.version : "";
-
-    js->native.Reset(js->isolate, native);
-    js_natives_install(js, native);
-    js_request_install(js, native);
-    js_timers_install(js, native);
-    js_frame_install(js, native);
-    js_wait_install(js, native);
-    js_lasting_install(js, native);
-    js_stream_install(js, native);
-    js_reset_install(js, native);
-    js_native_set(js, native, "isReset",
-                  v8::Boolean::New(js->isolate, js->options.isolation == JS_RESET));
-    js_native_set(js, native, "generation", v8::Number::New(js->isolate, js->options.generation));
-    js_native_set(js, native, "version", js_string(js->isolate, version, strlen(version)));
-    for (size_t i = 0; i < polyfill_count; i++) {
-        if (!run_polyfill(js, entry, &polyfill_table[i], native).ToLocal(&ignored)) {
-            *ret_error = js_error_caught(js, entry);
-            return false;
-        }
-    }
-    if (!get_function(js, entry, "describe", &describe) ||
-        !get_function(js, entry, "whole", &whole)) {
-        *ret_error = js_error_new("page.js left no describe or whole", 33);
-        return false;
-    }
-    js->describe.Reset(js->isolate, describe);
-    js->whole.Reset(js->isolate, whole);
-    expose(js, entry, native);
-    return true;
-}
 
 /* ---- script or module ---- */
 
@@ -262,7 +178,7 @@ static bool find(js *js, Entry &entry, const js_bundle *bundle, v8::Local<v8::Va
     v8::Local<v8::Function> finder;
     v8::Local<v8::Value> found, call;
 
-    if (!get_function(js, entry, "find", &finder) ||
+    if (!js_realm_function(js, entry.context, "find", &finder) ||
         !finder->Call(entry.context, v8::Undefined(isolate), 3, arguments).ToLocal(&found) ||
         !found->IsArray() || !found.As<v8::Array>()->Get(entry.context, 0).ToLocal(&call) ||
         !call->IsFunction())
@@ -282,7 +198,7 @@ static bool set_env(js *js, Entry &entry, const js_bundle *bundle)
         !v8::JSON::Parse(entry.context, js_string(isolate, bundle->env, bundle->env_bytes))
              .ToLocal(&env))
         return false;
-    return get_function(js, entry, "setEnv", &setter) &&
+    return js_realm_function(js, entry.context, "setEnv", &setter) &&
            setter->Call(entry.context, v8::Undefined(isolate), 1, &env).ToLocal(&ignored);
 }
 
@@ -297,7 +213,7 @@ static bool set_template(js *js, Entry &entry, const js_bundle *bundle)
         return true;
     for (int i = 0; i < 3; i++)
         part[i] = js_string(js->isolate, bundle->template_part[i], bundle->template_part_bytes[i]);
-    return get_function(js, entry, "setTemplate", &setter) &&
+    return js_realm_function(js, entry.context, "setTemplate", &setter) &&
            setter->Call(entry.context, v8::Undefined(js->isolate), 3, part).ToLocal(&ignored);
 }
 
@@ -307,7 +223,7 @@ static bool offer_create_server(js *js, Entry &entry)
     v8::Local<v8::Function> offer;
     v8::Local<v8::Value> ignored;
 
-    return get_function(js, entry, "offerCreateServer", &offer) &&
+    return js_realm_function(js, entry.context, "offerCreateServer", &offer) &&
            offer->Call(entry.context, v8::Undefined(js->isolate), 0, nullptr).ToLocal(&ignored);
 }
 

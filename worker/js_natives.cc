@@ -294,51 +294,19 @@ void js_native_set(js *js, v8::Local<v8::Object> native, const char *name,
         .FromMaybe(false);
 }
 
-void js_natives_add(js *js, v8::Local<v8::Object> native, const js_native *list, size_t count)
-{
-    v8::Local<v8::Context> context = js->isolate->GetCurrentContext();
-
-    for (size_t i = 0; i < count; i++) {
-        v8::Local<v8::Function> function;
-
-        if (!v8::Function::New(context, list[i].function, {}, 0, v8::ConstructorBehavior::kThrow)
-                 .ToLocal(&function))
-            continue;
-        function->SetName(js_name(js->isolate, list[i].name));
-        js_native_set(js, native, list[i].name, function);
-    }
-}
-
-void js_natives_install(js *js, v8::Local<v8::Object> native)
-{
-    static const js_native list[] = {
-        {"log", log},
-        {"report", report},
-        {"locate", locate},
-        {"utf8Encode", utf8_encode},
-        {"utf8EncodeInto", utf8_encode_into},
-        {"utf8Decode", utf8_decode},
-        {"utf8OpenTail", utf8_tail},
-        {"base64Encode", to_base64},
-        {"base64Decode", from_base64},
-        {"clockNow", clock_now},
-        {"clockOrigin", clock_origin},
-        {"clone", clone},
-        {"isPlain", is_plain},
-    };
-
-    js_natives_add(js, native, list, sizeof list / sizeof list[0]);
-    js_native_set(js, native, "browserGlobals",
-                  v8::Boolean::New(js->isolate, js->options.browser_globals));
-    js_native_set(js, native, "laterCollections",
-                  v8::Boolean::New(js->isolate, js->options.later_collections));
-    js_native_set(js, native, "ownLocation",
-                  v8::Boolean::New(js->isolate, js->options.own_location));
-    js_random_install(js, native);
-    js_lazy_install(js, native);
-    js_url_install(js, native);
-    js_fragment_install(js, native);
-    js_encoding_install(js, native);
-    js_crypto_install(js, native);
-    js_zlib_install(js, native);
-}
+static const js_native list[] = {
+    {"log", log},
+    {"report", report},
+    {"locate", locate},
+    {"utf8Encode", utf8_encode},
+    {"utf8EncodeInto", utf8_encode_into},
+    {"utf8Decode", utf8_decode},
+    {"utf8OpenTail", utf8_tail},
+    {"base64Encode", to_base64},
+    {"base64Decode", from_base64},
+    {"clockNow", clock_now},
+    {"clockOrigin", clock_origin},
+    {"clone", clone},
+    {"isPlain", is_plain},
+};
+const js_native_list js_natives_natives = {list, sizeof list / sizeof list[0]};

@@ -82,6 +82,12 @@ static void random_refill(Info &info)
     slot[0] = RANDOM_BATCH;
 }
 
+void js_random_empty(js *js)
+{
+    if (js->random)
+        *static_cast<double *>(js->random->Data()) = 0;
+}
+
 /* Also the clock's origin: both belong to the process, not to the zygote it came from. */
 void js_random_seed(js *js)
 {
@@ -89,24 +95,23 @@ void js_random_seed(js *js)
 
     random_bytes(js->random_state, sizeof js->random_state);
     js->random_state[0] |= 1; /* never all zero */
-    if (js->random)
-        *static_cast<double *>(js->random->Data()) = 0; /* nothing left of the shared batch */
+    js_random_empty(js);      /* nothing left of the shared batch */
     (void)clock_gettime(CLOCK_REALTIME, &ts);
     js->origin_wall_us = (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
     js->origin_mono_ns = js_clock_ns();
 }
 
-void js_random_install(js *js, v8::Local<v8::Object> native)
+static const js_native list[] = {
+    {"randomFill", random_fill},
+    {"randomUUID", random_uuid},
+    {"randomRefill", random_refill},
+};
+const js_native_list js_random_natives = {list, sizeof list / sizeof list[0]};
+
+void js_random_arrays(js *js, v8::Local<v8::Object> native)
 {
-    static const js_native list[] = {
-        {"randomFill", random_fill},
-        {"randomUUID", random_uuid},
-        {"randomRefill", random_refill},
-    };
     v8::Local<v8::ArrayBuffer> buffer =
         v8::ArrayBuffer::New(js->isolate, (RANDOM_BATCH + 1) * sizeof(double));
 
-    js->random = buffer->GetBackingStore();
     js_native_set(js, native, "randomBatch", v8::Float64Array::New(buffer, 0, RANDOM_BATCH + 1));
-    js_natives_add(js, native, list, sizeof list / sizeof list[0]);
 }

@@ -133,14 +133,10 @@ static void kept_signal(const v8::FunctionCallbackInfo<v8::Value> &info)
         info.GetReturnValue().Set(render->signal);
 }
 
-void js_request_install(js *js, v8::Local<v8::Object> native)
-{
-    static const js_native list[] = {
-        {"requestUrl", url},           {"requestMethod", method},
-        {"requestHeader", header_get}, {"requestHeaders", headers_all},
-        {"requestBody", body},         {"keepSignal", keep_signal},
-        {"keptSignal", kept_signal},
-    };
-
-    js_natives_add(js, native, list, sizeof list / sizeof list[0]);
-}
+static const js_native list[] = {
+    {"requestUrl", url},           {"requestMethod", method},
+    {"requestHeader", header_get}, {"requestHeaders", headers_all},
+    {"requestBody", body},         {"keepSignal", keep_signal},
+    {"keptSignal", kept_signal},
+};
+const js_native_list js_request_natives = {list, sizeof list / sizeof list[0]};

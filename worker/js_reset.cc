@@ -166,9 +166,5 @@ const struct js_place *js_traced_places(const struct js *js, size_t *ret_count)
     return js->places.data();
 }
 
-void js_reset_install(js *js, v8::Local<v8::Object> native)
-{
-    static const js_native list[] = {{"noteSet", note_set}};
-
-    js_natives_add(js, native, list, sizeof list / sizeof list[0]);
-}
+static const js_native list[] = {{"noteSet", note_set}};
+const js_native_list js_reset_natives = {list, sizeof list / sizeof list[0]};

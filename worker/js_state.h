@@ -160,17 +160,27 @@ struct Rejection {
     v8::Global<v8::Value> reason;
 };
 
-struct js {
-    js_options options;
-    v8::Isolate *isolate = nullptr;
-    std::shared_ptr<Allocator> allocator;
+/* A context, and what of it the edge has in hand. */
+struct Realm {
     v8::Global<v8::Context> context;
     v8::Global<v8::Object> native;     /* what polyfills call, and leave for C++ */
-    bool has_template;                 /* strings are not pages yet: describe() puts them into it */
     v8::Global<v8::Function> describe; /* result -> string or flat array: polyfills/page.js */
     v8::Global<v8::Function> whole;    /* result -> it, or a promise of it with its stream read */
     v8::Global<v8::Function> gateway;  /* (serial, url, data, js_call) -> result */
     v8::Global<v8::Function> call;     /* (serial, url, data) -> result; made by js_load() */
+    v8::Global<v8::Function> watch;    /* reaction that notes renders as settled: js_render.cc */
+    std::shared_ptr<v8::BackingStore> random;      /* polyfills/math_random.js */
+    std::shared_ptr<v8::BackingStore> url_offsets; /* polyfills/url.js */
+    Modules modules;
+};
+
+/* The realm in which JavaScript runs now is the base. */
+struct js : Realm {
+    js_options options;
+    v8::Isolate *isolate = nullptr;
+    std::shared_ptr<Allocator> allocator;
+    bool has_template;              /* strings are not pages yet: describe() puts them into it */
+    std::shared_ptr<void> url_work; /* js_url.cc */
 
     /* Which entry runs; 0: none. js_terminate() reads it, its interrupt compares it. */
     std::atomic<uint64_t> running{0};
@@ -194,15 +204,14 @@ struct js {
     std::vector<uint32_t> free_slots;
     uint64_t renders = 0;
     size_t open_count = 0;
-    js_open *entered = nullptr;     /* whose entry this is */
-    js_open load;                   /* owns the timers that a bundle sets while it loads */
-    std::deque<uint64_t> settled;   /* serials of open renders whose promise has its value */
-    v8::Global<v8::Function> watch; /* reaction that notes them there */
-    std::mutex inbox;               /* js_settle() comes from whoever turns the loop (lane.h) */
-    TAILQ_HEAD(, js_wait) ready;    /* under it: settled from outside, not delivered yet */
-    std::deque<uint64_t> parts;     /* serials of open renders with chunks to fetch */
-    std::string part_text;          /* of the part that was fetched last */
-    size_t wait_count = 0;          /* of all renders, settled ones too */
+    js_open *entered = nullptr;   /* whose entry this is */
+    js_open load;                 /* owns the timers that a bundle sets while it loads */
+    std::deque<uint64_t> settled; /* serials of open renders whose promise has its value */
+    std::mutex inbox;             /* js_settle() comes from whoever turns the loop (lane.h) */
+    TAILQ_HEAD(, js_wait) ready;  /* under it: settled from outside, not delivered yet */
+    std::deque<uint64_t> parts;   /* serials of open renders with chunks to fetch */
+    std::string part_text;        /* of the part that was fetched last */
+    size_t wait_count = 0;        /* of all renders, settled ones too */
 
     v8::Global<v8::Function> restore; /* polyfills/isolation.js; set when a bundle has loaded */
     std::vector<js_shape> shapes;     /* of what it watches; empty: shapes can't be seen */
@@ -219,12 +228,10 @@ struct js {
     Page page;
     Timers timers;
     std::vector<Rejection> rejections;
-    Modules modules;
     struct js_contract contract = {"", false, false};
     std::string contract_text;
     Utf8Buffer scratch; /* console lines, errors */
 
-    std::shared_ptr<v8::BackingStore> random; /* polyfills/math_random.js */
     uint64_t random_state[2];
     uint64_t origin_mono_ns, origin_wall_us; /* performance.timeOrigin */
 };

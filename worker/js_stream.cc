@@ -195,10 +195,6 @@ void js_stream_end(js *js, js_open *render)
     render->chunks.clear();
 }
 
-void js_stream_install(js *js, v8::Local<v8::Object> native)
-{
-    static const js_native list[] = {
-        {"streamOpen", stream_open}, {"streamChunk", stream_chunk}, {"streamRoom", stream_room}};
-
-    js_natives_add(js, native, list, sizeof list / sizeof list[0]);
-}
+static const js_native list[] = {
+    {"streamOpen", stream_open}, {"streamChunk", stream_chunk}, {"streamRoom", stream_room}};
+const js_native_list js_stream_natives = {list, sizeof list / sizeof list[0]};

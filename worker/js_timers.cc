@@ -134,20 +134,16 @@ static void queue_microtask(const v8::FunctionCallbackInfo<v8::Value> &info)
         isolate->EnqueueMicrotask(info[0].As<v8::Function>());
 }
 
-void js_timers_install(js *js, v8::Local<v8::Object> native)
-{
-    static const js_native list[] = {
-        {"setTimeout", set_timeout},
-        {"setInterval", set_interval},
-        {"setImmediate", set_immediate},
-        {"clearTimeout", clear},
-        {"clearInterval", clear},
-        {"clearImmediate", clear},
-        {"queueMicrotask", queue_microtask},
-    };
-
-    js_natives_add(js, native, list, sizeof list / sizeof list[0]);
-}
+static const js_native list[] = {
+    {"setTimeout", set_timeout},
+    {"setInterval", set_interval},
+    {"setImmediate", set_immediate},
+    {"clearTimeout", clear},
+    {"clearInterval", clear},
+    {"clearImmediate", clear},
+    {"queueMicrotask", queue_microtask},
+};
+const js_native_list js_timers_natives = {list, sizeof list / sizeof list[0]};
 
 void js_timers_end(js *js, js_open *owner)
 {

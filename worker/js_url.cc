@@ -11,7 +11,7 @@
 
 #define OFFSETS (sizeof(struct url_offsets) / sizeof(uint32_t))
 
-/* Of this thread's isolate; their memory is used again by each call. Lives as long as the isolate's array does. */
+/* Of one isolate; their memory is used again by each call. */
 struct UrlWork {
     struct url url = {};
     struct url base = {};
@@ -28,7 +28,11 @@ typedef const v8::FunctionCallbackInfo<v8::Value> Info;
 
 static UrlWork *work_of(Info &info)
 {
-    return static_cast<UrlWork *>(info.Data().As<v8::External>()->Value());
+    js *js = js_of(info.GetIsolate());
+
+    if (!js->url_work)
+        js->url_work = std::make_shared<UrlWork>();
+    return static_cast<UrlWork *>(js->url_work.get());
 }
 
 static bool parse(v8::Isolate *isolate, struct url *url, v8::Local<v8::Value> value,
@@ -61,6 +65,7 @@ static void give(Info &info, UrlWork *work, v8::Local<v8::Value> known)
 
     if (url_serialize(url, &work->offsets) != 0)
         return;
+    memcpy(js_of(info.GetIsolate())->url_offsets->Data(), &work->offsets, sizeof work->offsets);
     if (url->href.bytes == (size_t)known.As<v8::String>()->Length() &&
         memcmp(url->href.data, work->text.data, url->href.bytes) == 0)
         info.GetReturnValue().Set(known);
@@ -152,28 +157,17 @@ static void domain(Info &info)
         info.GetReturnValue().Set(js_string(isolate, to->data, to->bytes));
 }
 
-void js_url_install(js *js, v8::Local<v8::Object> native)
+static const js_native list[] = {
+    {"urlParse", url_new},       {"urlCanParse", url_can_parse}, {"urlSet", url_change},
+    {"formDecode", form_decode}, {"formEncode", form_encode},    {"domain", domain},
+};
+const js_native_list js_url_natives = {list, sizeof list / sizeof list[0]};
+
+/* Of each realm one: polyfills/url.js reads from it. */
+void js_url_arrays(js *js, v8::Local<v8::Object> native)
 {
-    static const js_native list[] = {
-        {"urlParse", url_new},       {"urlCanParse", url_can_parse}, {"urlSet", url_change},
-        {"formDecode", form_decode}, {"formEncode", form_encode},    {"domain", domain},
-    };
-    v8::Isolate *isolate = js->isolate;
-    v8::Local<v8::Context> context = isolate->GetCurrentContext();
-    UrlWork *work = new UrlWork();
-    v8::Local<v8::Value> data = v8::External::New(isolate, work);
-    /* The array frees the work with itself: nothing else knows when the isolate ends. The functions
-     * that hold `work` are of the same context and call nothing once it is gone. */
-    std::unique_ptr<v8::BackingStore> store = v8::ArrayBuffer::NewBackingStore(
-        &work->offsets, sizeof work->offsets,
-        [](void *, size_t, void *owner) { delete static_cast<UrlWork *>(owner); }, work);
-    v8::Local<v8::ArrayBuffer> buffer = v8::ArrayBuffer::New(isolate, std::move(store));
+    v8::Local<v8::ArrayBuffer> buffer =
+        v8::ArrayBuffer::New(js->isolate, sizeof(struct url_offsets));
 
     js_native_set(js, native, "urlOffsets", v8::Uint32Array::New(buffer, 0, OFFSETS));
-    for (const js_native &row : list) {
-        v8::Local<v8::Function> function;
-        if (v8::Function::New(context, row.function, data, 0, v8::ConstructorBehavior::kThrow)
-                .ToLocal(&function))
-            js_native_set(js, native, row.name, function);
-    }
 }

@@ -10,6 +10,7 @@
 #include <libplatform/libplatform.h>
 #include <v8.h>
 
+#include <memory>
 #include <vector>
 
 #define JS_V8_AT_LEAST(major, minor)                                                               \
@@ -68,6 +69,34 @@ static inline bool js_v8_detach(v8::Local<v8::ArrayBuffer> buffer)
     return true;
 #endif
 }
+
+/* 12.2: a SnapshotCreator takes the parameters of its isolate; the other forms go. */
+class js_v8_snapshot_creator
+{
+  public:
+    explicit js_v8_snapshot_creator(const intptr_t *references)
+#if JS_V8_AT_LEAST(12, 2)
+        : allocator(v8::ArrayBuffer::Allocator::NewDefaultAllocator())
+    {
+        v8::Isolate::CreateParams params;
+        params.array_buffer_allocator = allocator.get();
+        params.external_references = references;
+        creator = std::make_unique<v8::SnapshotCreator>(params);
+    }
+#else
+        : creator(std::make_unique<v8::SnapshotCreator>(references))
+    {
+    }
+#endif
+    v8::SnapshotCreator *operator->()
+    {
+        return creator.get();
+    }
+
+  private:
+    std::unique_ptr<v8::ArrayBuffer::Allocator> allocator;
+    std::unique_ptr<v8::SnapshotCreator> creator;
+};
 
 /* The value that promise reactions carry along belongs to the context, and from 12 on to the isolate:
  * found out by what is there, for the old calls stayed for a while. */

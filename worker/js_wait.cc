@@ -222,9 +222,5 @@ void js_wait_end(js *js, js_open *owner)
     }
 }
 
-void js_wait_install(js *js, v8::Local<v8::Object> native)
-{
-    static const js_native list[] = {{"ask", ask}};
-
-    js_natives_add(js, native, list, sizeof list / sizeof list[0]);
-}
+static const js_native list[] = {{"ask", ask}};
+const js_native_list js_wait_natives = {list, sizeof list / sizeof list[0]};

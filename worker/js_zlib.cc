@@ -76,9 +76,5 @@ static void run(Info &info)
     js_return_bytes(info, out.data(), out.size());
 }
 
-void js_zlib_install(js *js, v8::Local<v8::Object> native)
-{
-    static const js_native list[] = {{"zlibOpen", open}, {"zlibRun", run}};
-
-    js_natives_add(js, native, list, sizeof list / sizeof list[0]);
-}
+static const js_native list[] = {{"zlibOpen", open}, {"zlibRun", run}};
+const js_native_list js_zlib_natives = {list, sizeof list / sizeof list[0]};

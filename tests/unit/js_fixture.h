@@ -151,6 +151,7 @@ static inline void on_done(void *arg, const struct js_result *result)
 
 static enum js_isolation fixture_isolation; /* of the isolates that setup() makes */
 static bool fixture_blind;
+static bool fixture_without_snapshot;
 
 static inline int setup(void **state)
 {
@@ -162,6 +163,7 @@ static inline int setup(void **state)
                                  .outside = {on_ask, on_forget},
                                  .isolation = fixture_isolation,
                                  .blind_to_shapes = fixture_blind,
+                                 .without_snapshot = fixture_without_snapshot,
                                  .expose = JS_EXPOSE,
                                  .arg = b};
     struct js_error *error = NULL;

@@ -249,7 +249,7 @@ static void globals_that_come_again_are_removed_again(void **state)
             js_collect(b->js);
         render(b);
         assert_string_equal(b->body, "NaNundefined");
-        assert_string_equal(js_leftovers(b->js), "5 user last ");
+        assert_string_equal(js_leftovers(b->js), "5 user Array.prototype.last ");
     }
     (void)teardown(state);
 }
