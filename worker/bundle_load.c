@@ -273,11 +273,23 @@ static bool wants_browser(const struct heritage *h, const struct js_error *error
     return name != NULL;
 }
 
+static enum js_isolation isolation_of(const struct config *config)
+{
+    switch (config->render.isolation) {
+    case ISOLATION_SHARED:
+        return JS_SHARED;
+    case ISOLATION_CONTEXT:
+        return JS_CONTEXT;
+    default:
+        return JS_RESET;
+    }
+}
+
 static struct js *load_with(const struct heritage *heritage, bool browser, struct problem *problem)
 {
     struct js_options options = {
         .heap_bytes = heritage->config->render.heap_bytes,
-        .isolation = heritage->config->render.isolation == ISOLATION_SHARED ? JS_SHARED : JS_RESET,
+        .isolation = isolation_of(heritage->config),
         .generation = heritage->generation,
         .version = heritage->version,
         .console = console_to_log,

@@ -77,8 +77,9 @@ struct js_outside {
 
 /* What a render may leave behind for the next; worker/README.md, "Isolation". */
 enum js_isolation {
-    JS_SHARED, /* all of the realm */
-    JS_RESET,  /* nothing that stands in globals or intrinsics: put back when no render is open */
+    JS_SHARED,  /* all of the realm */
+    JS_CONTEXT, /* nothing: each has a realm of its own, into which the bundle is loaded anew */
+    JS_RESET,   /* nothing that stands in globals or intrinsics: put back when no render is open */
 };
 
 struct js_options {
@@ -345,6 +346,14 @@ void js_settle(struct js_wait *wait, enum js_value kind, const void *data, size_
 void js_wait_set_work(struct js_wait *wait, void *work);
 void *js_wait_work(const struct js_wait *wait);
 unsigned js_wait_depth(const struct js_wait *wait); /* js_request.depth of whose it is */
+
+/*
+ * JS_CONTEXT: realms are made ahead of need when there is time; one that is missing is made by js_render(), which
+ * then takes as long as loading the bundle takes. js_prepare() makes one, if one is wanted: an entry like a
+ * render's, of some milliseconds, which js_terminate() ends.
+ */
+bool js_wants_realm(const struct js *js);
+void js_prepare(struct js *js);
 
 /* The names, each followed by a space, of what the last render had left in globals or intrinsics and was
  * put back; "" if nothing. JS_RESET only. Valid until the next render. */

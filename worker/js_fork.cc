@@ -43,6 +43,8 @@ static int copy_mappings(FILE *smaps)
 
 int js_before_fork(struct js *js)
 {
+    while (js_wants_realm(js)) /* each child has them, and shares their memory */
+        js_prepare(js);
     js_collect(js); /* what is garbage now would be copied into every child */
     FILE *smaps = fopen("/proc/self/smaps", "re");
     if (!smaps)

@@ -58,7 +58,16 @@ bool js_realm_open(js *js, js_error **ret_error);
 /* A function that a polyfill has left on `native`. */
 bool js_realm_function(js *js, v8::Local<v8::Context> context, const char *name,
                        v8::Local<v8::Function> *ret);
-const intptr_t *js_references(void); /* every C function that JavaScript holds; ends with 0 */
+bool js_realm_context(js *js); /* js->context anew, from the snapshot if there is one */
+/* js_context.cc */
+void js_context_switch(js *js, js_open *render); /* its realm becomes the one that runs */
+/* A bundle is loaded, and the render has its realm, where each has one. False: *result tells why not. */
+bool js_context_take(js *js, js_open *render, js_result *result, js_error **ret_error);
+void js_context_drop(js *js, js_open *render); /* outside of entries */
+void js_context_end(js *js);
+int js_load_again(js *js,
+                  js_error **ret_error); /* js_load.cc: the bundle into the realm that runs */
+const intptr_t *js_references(void);     /* every C function that JavaScript holds; ends with 0 */
 
 /* js_snapshot.cc. nullptr: there is none for this V8 and these flags. Valid for ever. */
 v8::StartupData *js_snapshot(void);
@@ -158,6 +167,8 @@ void js_random_seed(js *js);  /* also the origin of performance.now() */
 void js_random_empty(js *js); /* nothing left of what this realm has in store */
 void js_timers_clear(js *js); /* those set while a bundle loads */
 void js_timers_load(js *js, Entry &entry, uint64_t now_ms); /* those due while a bundle loads */
+
+#define JS_CONTEXT_NATIVE 1 /* embedder data of a context: its `native`; 0 is V8's debugger's */
 
 static inline js *js_of(v8::Isolate *isolate)
 {

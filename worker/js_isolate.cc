@@ -165,6 +165,7 @@ static bool set_up(js *js)
     params.constraints.set_max_old_generation_size_in_bytes(heap_bytes);
     params.constraints.set_max_young_generation_size_in_bytes(YOUNG_BYTES);
     v8::StartupData *snapshot = js->options.without_snapshot ? nullptr : js_snapshot();
+    js->has_snapshot = snapshot != nullptr;
     if (snapshot) {
         params.snapshot_blob = snapshot;
         params.external_references = js_references();
@@ -183,19 +184,7 @@ static bool set_up(js *js)
     v8::Isolate::Scope isolate_scope(js->isolate);
     v8::HandleScope handle_scope(js->isolate);
     js->isolate->AddMessageListener(on_message);
-    v8::Local<v8::Context> context;
-    v8::Local<v8::Object> native;
-    if (!snapshot) {
-        context = v8::Context::New(js->isolate);
-        js->context.Reset(js->isolate, context);
-        return !context.IsEmpty();
-    }
-    if (!v8::Context::FromSnapshot(js->isolate, 0).ToLocal(&context) ||
-        !context->GetDataFromSnapshotOnce<v8::Object>(0).ToLocal(&native))
-        return false;
-    js->context.Reset(js->isolate, context);
-    js->native.Reset(js->isolate, native);
-    return true;
+    return js_realm_context(js);
 }
 
 struct js *js_new(const struct js_options *options, struct js_error **ret_error)
@@ -223,6 +212,7 @@ struct js *js_new(const struct js_options *options, struct js_error **ret_error)
 
 static void drop_handles(js *js)
 {
+    js_context_end(js);
     js->rejections.clear();
     js_timers_clear(js);
     js->watch.Reset();
@@ -259,8 +249,16 @@ void js_free(struct js *js)
     delete js;
 }
 
+/* Where each render has a realm of its own, that one is to be current. */
+static js *prepared(js *js, js_open *render)
+{
+    if (js->options.isolation == JS_CONTEXT)
+        js_context_switch(js, render);
+    return not_in_a_tick(js);
+}
+
 Entry::Entry(js *js, js_open *render)
-    : owner(not_in_a_tick(js)), isolate_scope(js->isolate), handle_scope(js->isolate),
+    : owner(prepared(js, render)), isolate_scope(js->isolate), handle_scope(js->isolate),
       context(js->context.Get(js->isolate)), context_scope(context), caught(js->isolate)
 {
     if (js->out_of_memory) /* a GC between entries met the limit: nobody to blame, nothing to stop

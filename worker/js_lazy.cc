@@ -96,9 +96,10 @@ static void read(v8::Local<v8::Name> name, const v8::PropertyCallbackInfo<v8::Va
 {
     v8::Isolate *isolate = info.GetIsolate();
     v8::Local<v8::Context> context = isolate->GetCurrentContext();
-    v8::Local<v8::Value> exports, value;
+    v8::Local<v8::Value> native = context->GetEmbedderData(JS_CONTEXT_NATIVE), exports, value;
 
-    if (load(isolate, js_of(isolate)->native.Get(isolate), info.Data()).ToLocal(&exports) &&
+    if (native->IsObject() &&
+        load(isolate, native.As<v8::Object>(), info.Data()).ToLocal(&exports) &&
         exports->IsObject() && exports.As<v8::Object>()->Get(context, name).ToLocal(&value))
         info.GetReturnValue().Set(value);
 }

@@ -11,6 +11,8 @@
 
 #define NS_PER_MS 1000000u
 #define NS_PER_S 1000000000u
+/* Of top-level await, in each realm after the first. */
+#define AGAIN_NS (UINT64_C(5) * NS_PER_S)
 
 /* ---- script or module ---- */
 
@@ -34,11 +36,19 @@ static v8::MaybeLocal<v8::Script> compile_script(js *js, v8::Local<v8::Context> 
                                                  const js_bundle *bundle)
 {
     v8::Isolate *isolate = js->isolate;
+    v8::Local<v8::Script> script;
+
+    if (!js->script.IsEmpty())
+        return js->script.Get(isolate)->BindToCurrentContext();
     v8::ScriptCompiler::Source text(
         js_string(isolate, bundle->source, bundle->source_bytes),
         js_v8_origin(isolate, js_string(isolate, bundle->name, strlen(bundle->name))));
 
-    return v8::ScriptCompiler::Compile(context, &text);
+    if (!v8::ScriptCompiler::Compile(context, &text).ToLocal(&script))
+        return {};
+    if (js->options.isolation == JS_CONTEXT)
+        js->script.Reset(isolate, script->GetUnboundScript());
+    return script;
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -61,7 +71,7 @@ static js_format named_format(const js_bundle *bundle)
 static bool compile(js *js, Entry &entry, const js_bundle *bundle,
                     v8::Local<v8::Script> *ret_script, v8::Local<v8::Module> *ret_module)
 {
-    js_format format = named_format(bundle);
+    js_format format = js->bundle.is_module ? JS_FORMAT_MODULE : named_format(bundle);
 
     if (format != JS_FORMAT_MODULE) {
         if (compile_script(js, entry.context, bundle).ToLocal(ret_script))
@@ -116,6 +126,7 @@ struct Loading {
     const js_bundle *bundle;
     js_error *error = nullptr;
     bool is_late = false;
+    bool is_module = false;
 };
 
 static js_error *literal_error(const char *text)
@@ -163,7 +174,8 @@ static void keep_contract(js *js, v8::Local<v8::Context> context, v8::Local<v8::
     js->call.Reset(js->isolate, field[0].As<v8::Function>());
     if (field[4]->IsFunction())
         js->gateway.Reset(js->isolate, field[4].As<v8::Function>());
-    js->contract_text = js_std_string(js->isolate, field[1]);
+    if (js->contract_text.empty()) /* later realms say the same, and somebody may hold the text */
+        js->contract_text = js_std_string(js->isolate, field[1]);
     js->contract = {js->contract_text.c_str(), field[2]->IsTrue(), field[3]->IsTrue()};
 }
 
@@ -241,6 +253,7 @@ static bool load(Loading *loading, Entry &entry)
     if (!set_env(js, entry, bundle) || !set_template(js, entry, bundle) ||
         !compile(js, entry, bundle, &script, &module))
         return false;
+    loading->is_module = script.IsEmpty();
     if (script.IsEmpty()) {
         if (!run_module(loading, entry, module))
             return false;
@@ -268,15 +281,13 @@ static int stopped_error(js *js, js_outcome left, js_error **ret_error)
     return -EINVAL;
 }
 
-int js_load_bundle(struct js *js, const struct js_bundle *bundle, struct js_error **ret_error)
+/* Into the realm that runs. */
+static int load_here(js *js, const js_bundle *bundle, bool *ret_is_module, js_error **ret_error)
 {
     Loading loading = {js, bundle};
     js_outcome left;
 
-    if (bundle->source_bytes > (size_t)v8::String::kMaxLength) {
-        *ret_error = literal_error("the bundle is longer than a string of V8 may be");
-        return -EINVAL;
-    }
+    js->loading = true;
     {
         Entry entry(js);
         bool loaded = load(&loading, entry);
@@ -284,7 +295,9 @@ int js_load_bundle(struct js *js, const struct js_bundle *bundle, struct js_erro
             loading.error = js_error_caught(js, entry);
         left = entry.leave();
     }
+    js->loading = false;
     js_timers_clear(js);
+    *ret_is_module = loading.is_module;
     if (left != JS_OK || loading.is_late) {
         js_error_free(loading.error);
         return stopped_error(js, loading.is_late ? JS_TIMEOUT : left, ret_error);
@@ -295,6 +308,51 @@ int js_load_bundle(struct js *js, const struct js_bundle *bundle, struct js_erro
     js_error_locate(js, loading.error);
     *ret_error = loading.error;
     return -EINVAL;
+}
+
+/* For realms that come later: what js_load_bundle() borrows is copied. */
+static void keep_bundle(js *js, const js_bundle *bundle, bool is_module)
+{
+    KeptBundle *kept = &js->bundle;
+
+    kept->name = bundle->name;
+    kept->source.assign(bundle->source, bundle->source_bytes);
+    kept->function = bundle->function;
+    kept->folder = bundle->folder ? bundle->folder : "";
+    kept->env.assign(bundle->env_bytes ? bundle->env : "", bundle->env_bytes);
+    kept->fields = *bundle;
+    kept->fields.name = kept->name.c_str();
+    kept->fields.source = kept->source.data();
+    kept->fields.function = kept->function.c_str();
+    kept->fields.folder = bundle->folder ? kept->folder.c_str() : nullptr;
+    kept->fields.env = kept->env.data();
+    kept->is_module = is_module;
+}
+
+int js_load_again(js *js, js_error **ret_error)
+{
+    js_bundle bundle = js->bundle.fields;
+    bool is_module;
+
+    if (bundle.until_ns)
+        bundle.until_ns = js_clock_ns() + AGAIN_NS;
+    return load_here(js, &bundle, &is_module, ret_error);
+}
+
+int js_load_bundle(struct js *js, const struct js_bundle *bundle, struct js_error **ret_error)
+{
+    bool is_module = false;
+
+    if (bundle->source_bytes > (size_t)v8::String::kMaxLength) {
+        *ret_error = literal_error("the bundle is longer than a string of V8 may be");
+        return -EINVAL;
+    }
+    js_context_end(js);
+    js->contract_text.clear();
+    int error = load_here(js, bundle, &is_module, ret_error);
+    if (!error && js->options.isolation == JS_CONTEXT)
+        keep_bundle(js, bundle, is_module);
+    return error;
 }
 
 int js_load(struct js *js, const char *source, size_t source_bytes, const char *name,

@@ -140,6 +140,7 @@ bool js_realm_configure(js *js, v8::Local<v8::Context> context)
     v8::Local<v8::Function> configured, describe, whole;
     v8::Local<v8::Value> ignored;
 
+    context->SetEmbedderData(JS_CONTEXT_NATIVE, native);
     js->random = store_of(js, context, "randomBatch");
     js->url_offsets = store_of(js, context, "urlOffsets");
     js_random_empty(js);
@@ -153,6 +154,26 @@ bool js_realm_configure(js *js, v8::Local<v8::Context> context)
     js->describe.Reset(js->isolate, describe);
     js->whole.Reset(js->isolate, whole);
     expose(js, context, native);
+    return true;
+}
+
+bool js_realm_context(js *js)
+{
+    v8::Isolate::Scope isolate_scope(js->isolate);
+    v8::HandleScope handle_scope(js->isolate);
+    v8::Local<v8::Context> context;
+    v8::Local<v8::Object> native;
+
+    if (!js->has_snapshot) {
+        context = v8::Context::New(js->isolate);
+        js->context.Reset(js->isolate, context);
+        return !context.IsEmpty();
+    }
+    if (!v8::Context::FromSnapshot(js->isolate, 0).ToLocal(&context) ||
+        !context->GetDataFromSnapshotOnce<v8::Object>(0).ToLocal(&native))
+        return false;
+    js->context.Reset(js->isolate, context);
+    js->native.Reset(js->isolate, native);
     return true;
 }
 

@@ -120,6 +120,7 @@ static void abort_signal(js *js, js_open *render, js_outcome outcome)
 static void release(js *js, js_open *render)
 {
     js_stream_end(js, render);
+    js_context_drop(js, render);
     render->open = false;
     render->signal.Reset();
     render->kept.reset();
@@ -465,9 +466,8 @@ struct js_open *js_render(struct js *js, const struct js_request *request, js_do
         return nullptr;
     }
     begin(js, render, request, done, arg);
-    if (js->call.IsEmpty()) {
-        result.outcome = JS_ERROR;
-        finish(js, render, &result, literal_error("no bundle is loaded"));
+    if (!js_context_take(js, render, &result, &error)) {
+        finish(js, render, &result, error);
         return nullptr;
     }
     {

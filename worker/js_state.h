@@ -95,6 +95,35 @@ struct js_wait {
     TAILQ_ENTRY(js_wait) ready; /* once settled */
 };
 
+/* The modules of the bundle: polyfills/node.js has those of no file. js_modules.cc */
+struct Modules {
+    std::map<std::string, v8::Global<v8::Module>> loaded;  /* by name */
+    std::unordered_multimap<int, std::string> names;       /* by identity hash */
+    std::map<std::string, v8::Global<v8::Object>> exports; /* of those that are no source text */
+    std::string entry, folder;
+    const js_file *file = nullptr;
+    size_t file_count = 0;
+    char *(*read_file)(void *, const char *, size_t *) = nullptr;
+    void *arg = nullptr;
+    /* The import that failed last, where V8 knows of no position. */
+    std::string failed_in;
+    uint32_t failed_line = 0, failed_column = 0;
+};
+
+/* A context, and what of it the edge has in hand. */
+struct Realm {
+    v8::Global<v8::Context> context;
+    v8::Global<v8::Object> native;     /* what polyfills call, and leave for C++ */
+    v8::Global<v8::Function> describe; /* result -> string or flat array: polyfills/page.js */
+    v8::Global<v8::Function> whole;    /* result -> it, or a promise of it with its stream read */
+    v8::Global<v8::Function> gateway;  /* (serial, url, data, js_call) -> result */
+    v8::Global<v8::Function> call;     /* (serial, url, data) -> result; made by js_load() */
+    v8::Global<v8::Function> watch;    /* reaction that notes renders as settled: js_render.cc */
+    std::shared_ptr<v8::BackingStore> random;      /* polyfills/math_random.js */
+    std::shared_ptr<v8::BackingStore> url_offsets; /* polyfills/url.js */
+    Modules modules;
+};
+
 /* A request and its reads; while its promise is open, the copies of what js_render() had borrowed.
  * The serial holds the slot in its low bits (JS_OPEN_MAX), so that it is found by it. */
 struct js_open {
@@ -124,6 +153,8 @@ struct js_open {
     bool has_part = false;         /* is in js.parts */
     bool parted = false;           /* a part was fetched */
     bool held = false;             /* no more parts until js_resume() */
+    Realm realm;                   /* JS_CONTEXT: its own, unless it is the one that runs */
+    bool has_realm = false;
     LIST_HEAD(, Timer) timers;
     TAILQ_HEAD(, js_wait) waits;
     bool read_cookie, read_authorization, read_all;
@@ -139,39 +170,17 @@ struct Page {
     std::vector<js_header> tags;
 };
 
-/* The modules of the bundle: polyfills/node.js has those of no file. js_modules.cc */
-struct Modules {
-    std::map<std::string, v8::Global<v8::Module>> loaded;  /* by name */
-    std::unordered_multimap<int, std::string> names;       /* by identity hash */
-    std::map<std::string, v8::Global<v8::Object>> exports; /* of those that are no source text */
-    std::string entry, folder;
-    const js_file *file = nullptr;
-    size_t file_count = 0;
-    char *(*read_file)(void *, const char *, size_t *) = nullptr;
-    void *arg = nullptr;
-    /* The import that failed last, where V8 knows of no position. */
-    std::string failed_in;
-    uint32_t failed_line = 0, failed_column = 0;
-};
-
 struct Rejection {
     uint64_t serial; /* of the render that rejected it; 0: none */
     v8::Global<v8::Promise> promise;
     v8::Global<v8::Value> reason;
 };
 
-/* A context, and what of it the edge has in hand. */
-struct Realm {
-    v8::Global<v8::Context> context;
-    v8::Global<v8::Object> native;     /* what polyfills call, and leave for C++ */
-    v8::Global<v8::Function> describe; /* result -> string or flat array: polyfills/page.js */
-    v8::Global<v8::Function> whole;    /* result -> it, or a promise of it with its stream read */
-    v8::Global<v8::Function> gateway;  /* (serial, url, data, js_call) -> result */
-    v8::Global<v8::Function> call;     /* (serial, url, data) -> result; made by js_load() */
-    v8::Global<v8::Function> watch;    /* reaction that notes renders as settled: js_render.cc */
-    std::shared_ptr<v8::BackingStore> random;      /* polyfills/math_random.js */
-    std::shared_ptr<v8::BackingStore> url_offsets; /* polyfills/url.js */
-    Modules modules;
+/* What js_load_bundle() was given, for realms that are made later. JS_CONTEXT only. */
+struct KeptBundle {
+    std::string name, source, function, folder, env; /* name "": none */
+    js_bundle fields = {};
+    bool is_module = false;
 };
 
 /* The realm in which JavaScript runs now is the base. */
@@ -179,6 +188,16 @@ struct js : Realm {
     js_options options;
     v8::Isolate *isolate = nullptr;
     std::shared_ptr<Allocator> allocator;
+    /* JS_CONTEXT: js_context.cc */
+    Realm home;                  /* of entries without a render, while another is the base */
+    js_open *realm_of = nullptr; /* whose the base is; nullptr: nobody's */
+    std::vector<Realm> spare;    /* ready */
+    bool cannot_prepare = false;
+    bool has_snapshot = false; /* the isolate began with it */
+    KeptBundle bundle;
+    v8::Global<v8::UnboundScript>
+        script;                     /* of a bundle that is a script: compiled once for all realms */
+    bool loading = false;           /* js_load_bundle(), js_load_again() */
     bool has_template;              /* strings are not pages yet: describe() puts them into it */
     std::shared_ptr<void> url_work; /* js_url.cc */
 

@@ -50,7 +50,7 @@ static js_open *owner_of_new(js *js)
 
     if (render)
         return render->ending ? nullptr : render;
-    return js->entered || js->open_count || !js->call.IsEmpty() ? nullptr : &js->load;
+    return js->loading && !js->entered ? &js->load : nullptr;
 }
 
 /* False: the conversion of the delay has thrown. */

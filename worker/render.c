@@ -19,9 +19,10 @@
 
 #define WILL_NS_MAX UINT64_C(200000000)
 #define FETCH_OPEN_MAX 32
-#define PAUSED_MAX 128u            /* streams that wait for their readers, beside the others */
-#define ABORT_MS 100u              /* for listeners of request.signal */
-#define STEPS_NS UINT64_C(1000000) /* of one turn: then the loop has its own */
+#define PAUSED_MAX 128u                 /* streams that wait for their readers, beside the others */
+#define ABORT_MS 100u                   /* for listeners of request.signal */
+#define PREPARE_NS UINT64_C(1000000000) /* for what a bundle does when it loads */
+#define STEPS_NS UINT64_C(1000000)      /* of one turn: then the loop has its own */
 
 #define TYPICAL_OF 8 /* renders, for the mean of late */
 
@@ -400,8 +401,7 @@ static bool has_place(const struct renderer *r)
 
 static bool can_start(const struct renderer *r)
 {
-    return r->waiting_count > 0 &&
-           (has_place(r) || render_is_nested(TAILQ_FIRST(&r->waiting)));
+    return r->waiting_count > 0 && (has_place(r) || render_is_nested(TAILQ_FIRST(&r->waiting)));
 }
 
 /* Its timer has come, or something from outside, which wakes no timer of ours. */
@@ -417,7 +417,21 @@ bool renderer_has_room(const struct renderer *renderer)
 
 bool renderer_ready(const struct renderer *renderer)
 {
-    return can_go_on(renderer) || can_start(renderer);
+    return can_go_on(renderer) || can_start(renderer) || js_wants_realm(renderer->worker->js);
+}
+
+/* There is nothing to render: a realm for the next ones (render.isolation: context). */
+static void prepare(struct renderer *r)
+{
+    uint64_t now_ns = mono_ns();
+
+    if (!js_wants_realm(r->worker->js))
+        return;
+    lane_lend(r->lane, now_ns, UINT64_MAX);
+    watchdog_arm(r->watchdog, now_ns + PREPARE_NS); /* the bundle's top level is JavaScript */
+    js_prepare(r->worker->js);
+    watchdog_disarm(r->watchdog);
+    (void)lane_take(r->lane);
 }
 
 /* A render is given its timeout twice: to wait behind others, one of which may have hung for as long,
@@ -446,8 +460,10 @@ void renderer_turn(struct renderer *renderer)
         return;
     }
     renderer->went_on = false;
-    if (!can_start(renderer))
+    if (!can_start(renderer)) {
+        prepare(renderer);
         return;
+    }
     job = TAILQ_FIRST(&renderer->waiting);
     render_unlink(renderer, job);
     job->late = is_late(renderer, job);

@@ -108,8 +108,10 @@ class Upstream:
 
 def serve(ssrd, up, cases, config=None, **more):
     text = "{" + ",".join(f"{name}: {code}" for name, code in cases.items()) + "}"
-    config = {"workers": 1, "env": {"up": up.url if up else ""}, "bundle": {"warmup": []}, **(config or {})}
-    return ssrd(BUNDLE % text, config, **more)
+    whole = {"workers": 1, "env": {"up": up.url if up else ""}, "bundle": {"warmup": []}, "fetch": {"timeout": "1h"}, "render": {"timeout": "1h"}}
+    for key, value in (config or {}).items():
+        whole[key] = {**whole[key], **value} if isinstance(whole.get(key), dict) else value
+    return ssrd(BUNDLE % text, whole, **more)
 
 
 def metric(server, name):

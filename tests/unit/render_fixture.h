@@ -54,8 +54,9 @@ struct js {
 
     struct js_open open[8];
     struct js_contract contract;
-    char order[64];    /* urls rendered, one after the other */
-    uint64_t stamp_ns; /* what the master saw of the last entry */
+    unsigned wants_realms; /* render.isolation: context */
+    char order[64];        /* urls rendered, one after the other */
+    uint64_t stamp_ns;     /* what the master saw of the last entry */
     unsigned timers_run;
     unsigned cancels;
 };
@@ -173,6 +174,17 @@ uint64_t js_next_timer_ms(struct js *js)
     const struct js_open *next = next_open(js);
 
     return next ? next->timer_ms : NEVER;
+}
+
+bool js_wants_realm(const struct js *js)
+{
+    return js->wants_realms > 0;
+}
+
+void js_prepare(struct js *js)
+{
+    js->wants_realms--;
+    strcat(js->order, "+");
 }
 
 bool js_is_stuck(const struct js *js)

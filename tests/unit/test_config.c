@@ -205,13 +205,11 @@ static void env_takes_any_yaml_and_keeps_its_types(void **state)
 
 static void values_that_have_no_effect_are_warned_of_one_by_one(void **state)
 {
-    assert_int_equal(parse_with("render: {isolation: context}\nbundle: {manifest: m.json}\n"
-                                "http: {early_hints: yes}\n",
-                                NULL, 0),
+    assert_int_equal(parse_with("bundle: {manifest: m.json}\nhttp: {early_hints: yes}\n", NULL, 0),
                      0);
-    assert_int_equal(problems.count, 3);
-    assert_non_null(strstr(problems.text[0], "`render.isolation: context` is not available"));
-    accept("render: {isolation: shared, stall: 0}\nbundle: {format: module}\ncompression: "
+    assert_int_equal(problems.count, 2);
+    assert_non_null(strstr(problems.text[0], "`bundle.manifest"));
+    accept("render: {isolation: context, stall: 0}\nbundle: {format: module}\ncompression: "
            "{encodings: [br, gzip]}\n"
            "cache: {key: {headers: [accept-language], cookies: [theme]}}\n");
 }

@@ -230,6 +230,9 @@ static void each_level_stops_what_its_row_says(void **state)
         fixture_blind = false;
         if (strcmp(found, w->reach >= SHAPE ? "leaked" : "clean") != 0)
             fail_msg("reset, by counting: %s: %s (put back: %s)", w->leave, found, leftovers);
+        found = next_finds(w, JS_CONTEXT, leftovers);
+        if (strcmp(found, "clean") != 0)
+            fail_msg("context: %s: %s", w->leave, found);
     }
 }
 

@@ -78,6 +78,20 @@ static void what_an_open_render_waits_for_needs_no_place_and_goes_before_all_oth
     assert_int_equal(renderer_waiting(f->worker.renderer), 6);
 }
 
+/* render.isolation: context */
+static void realms_are_made_when_there_is_nothing_to_render(void **state)
+{
+    struct fixture *f = *state;
+
+    f->js.wants_realms = 2;
+    assert_true(renderer_ready(f->worker.renderer));
+    assert_int_equal(submit(f, 0), 0);
+    for (int i = 0; i < 5; i++)
+        renderer_turn(f->worker.renderer);
+    assert_string_equal(f->js.order, "a++");
+    assert_false(renderer_ready(f->worker.renderer));
+}
+
 /* setTimeout(again, 0) for ever must not keep others from starting, nor they it from going on. */
 static void the_open_and_the_waiting_take_turns(void **state)
 {
@@ -311,6 +325,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_THREE(as_many_are_open_as_the_option_says),
         WITH_THREE(whoever_ends_makes_room_for_one_that_waits),
+        WITH_THREE(realms_are_made_when_there_is_nothing_to_render),
         WITH_THREE(what_an_open_render_waits_for_needs_no_place_and_goes_before_all_others),
         WITH_THREE(the_open_and_the_waiting_take_turns),
         WITH_THREE(each_has_its_own_deadline),

@@ -118,6 +118,17 @@ uint64_t js_next_timer_ms(struct js *js)
     return UINT64_MAX;
 }
 
+bool js_wants_realm(const struct js *js)
+{
+    (void)js;
+    return false;
+}
+
+void js_prepare(struct js *js)
+{
+    (void)js;
+}
+
 bool js_is_stuck(const struct js *js)
 {
     return false;
