@@ -45,6 +45,8 @@ void peer_restore(struct conn *c, const struct conn_client *client)
         address.ss_family = AF_INET6;
         memcpy(&((struct sockaddr_in6 *)&address)->sin6_addr, client->address, 16);
     }
+    peer_left(c); /* as the address of the socket: a reload may have changed http.proxy_protocol */
+    c->counted = false;
     peer_proxied(c, &address);
     c->client.trusted = client->trusted;
     (void)peer_is_welcome(c); /* it has its place already: it is only counted */
