@@ -35,6 +35,8 @@ static bool read_address(struct span s, struct sockaddr_storage *ret_address)
 
     memset(ret_address, 0, sizeof *ret_address);
     s = trim(s);
+    if (s.bytes == 0)
+        return false;
     if (s.bytes >= 2 && s.data[0] == '"' && s.data[s.bytes - 1] == '"')
         s = (struct span){s.data + 1, s.bytes - 2};
     if (s.bytes > 0 && *s.data == '[') {

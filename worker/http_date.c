@@ -120,12 +120,14 @@ static int full_year(int two_digits, uint64_t now_s)
 
 int http_date_parse(struct span text, uint64_t now_s, uint64_t *ret_unix_s)
 {
-    struct rest r = {text.data, text.data + text.bytes};
+    struct rest r = {text.data, text.bytes ? text.data + text.bytes : text.data};
     struct tm tm = {0};
     const char *begin = r.at;
     time_t at;
     bool ok;
 
+    if (text.bytes == 0) /* of a field that is not there, data is NULL */
+        return -EINVAL;
     skip_letters(&r);
     if (r.at - begin < 3)
         return -EINVAL;

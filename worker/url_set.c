@@ -207,7 +207,8 @@ int url_set(struct url *url, enum url_part part, const char *text, size_t bytes)
                    : set_userinfo(part == URL_USERNAME ? &url->username : &url->password, text,
                                   bytes);
     TRY(clean(&cleaned, text, bytes));
-    result = set_clean(url, part, cleaned.data, cleaned.data + cleaned.bytes);
+    const char *begin = cleaned.data ? cleaned.data : ""; /* nothing was left of it */
+    result = set_clean(url, part, begin, begin + cleaned.bytes);
     struct url spent = {.scratch = cleaned};
     url_done(&spent);
     return result;

@@ -82,6 +82,8 @@ bool url_text_encode(struct url_text *text, const char *data, size_t bytes, enum
 {
     static const char digits[] = "0123456789ABCDEF";
 
+    if (bytes == 0)
+        return true;
     if (!url_text_room(text, 3 * bytes))
         return false;
     char *to = text->data + text->bytes;
