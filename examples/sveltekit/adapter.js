@@ -8,16 +8,10 @@ const entry = (manifest) => `import { Server } from './index.js';
 const server = new Server(${manifest});
 let ready;
 
-// A proxy that ends TLS in front of ssrd knows the site's origin; ssrd is told by \`env: {ORIGIN: https://…}\`.
-function seenFrom(request, origin) {
-  const url = new URL(request.url);
-  return origin && url.origin !== origin ? new Request(origin + url.pathname + url.search, request) : request;
-}
-
 export default {
   async fetch(request, env, ctx) {
     await (ready ??= server.init({ env }));
-    return server.respond(seenFrom(request, env.ORIGIN), {
+    return server.respond(request, {
       platform: { env, ctx },
       // With http.trusted the last address is the client's, as the proxy saw it.
       getClientAddress: () => request.headers.get('x-forwarded-for')?.split(',').at(-1).trim() ?? '',
