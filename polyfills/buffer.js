@@ -29,6 +29,15 @@ define(Buffer.prototype, 'toString', function (encoding, start = 0, end = this.l
 define(Buffer.prototype, 'write', function (text, ...rest) {
     return Reflect.apply(write, this, [text, ...rest.map(known)]);
 });
+// Node.js takes any Uint8Array where npm's buffer wants one of its own: Next.js' edge pages look for one in another.
+const own = (value) => value instanceof Uint8Array && !Buffer.isBuffer(value)
+    ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : value;
+for (const name of ['copy', 'equals', 'fill', 'includes', 'indexOf', 'lastIndexOf']) {
+    const method = Buffer.prototype[name];
+    define(Buffer.prototype, name, function (first, ...rest) {
+        return Reflect.apply(method, this, [own(first), ...rest]);
+    });
+}
 const exports = {
     Buffer, SlowBuffer: buffer.SlowBuffer, INSPECT_MAX_BYTES: buffer.INSPECT_MAX_BYTES, kMaxLength: buffer.kMaxLength,
     constants: { MAX_LENGTH: buffer.kMaxLength, MAX_STRING_LENGTH: 536870888 },

@@ -20,4 +20,5 @@ native.lazy('encoding_streams.js', ['TextDecoderStream', 'TextEncoderStream']);
 native.lazy('compression.js', ['CompressionStream', 'DecompressionStream']);
 native.lazy('subtle.js', ['CryptoKey', 'SubtleCrypto']);
 native.lazy('npm_urlpattern.js', ['URLPattern']);
+native.lazy('caches.js', ['caches', 'Cache', 'CacheStorage']);
 native.lazy('buffer.js', ['Buffer']);

@@ -25,6 +25,21 @@ static void buffer_reads_and_writes_every_encoding(void **state)
         "true,7,aMOp8J-YgA,h\xc3\xa9\xf0\x9f\x98\x80,68c3a9,\xc3\xa9,3,true,3,true,\xc3\xa9");
 }
 
+static void buffer_takes_any_bytes_where_node_does(void **state)
+{
+    struct bench *b = *state;
+
+    expect_page(b,
+                "const x = Buffer.from('abcabc'), to = new Uint8Array(4); const of = (s) => new "
+                "TextEncoder().encode(s);"
+                "return [x.indexOf(of('c')), x.indexOf(of('bc'), 2), x.lastIndexOf(of('ab')), "
+                "x.includes(of('zz')),"
+                "  x.equals(of('abcabc')), x.copy(to, 1), to, Buffer.alloc(3).fill(of('xy')), "
+                "x.indexOf('c', 3), "
+                "  x.indexOf(99), x.equals(x)].join(' ')",
+                "2 4 3 false true 3 0,97,98,99 xyx 5 2 true");
+}
+
 static void node_modules_do_their_work(void **state)
 {
     struct bench *b = *state;
@@ -167,14 +182,49 @@ static void a_library_function_that_nobody_asks_for_costs_no_load(void **state)
                 "function,false,,");
 }
 
+static size_t heap_bytes_after(const char *body)
+{
+    void *state = NULL;
+    struct js_heap heap;
+    struct bench *b;
+
+    assert_int_equal(setup(&state), 0);
+    b = state;
+    page(b, body);
+    assert_string_equal(b->body, "done");
+    js_collect(b->js);
+    js_heap(b->js, &heap);
+    (void)teardown(&state);
+    return heap.used_bytes;
+}
+
+/* A worker's, whatever its bundle uses: two megabytes for all standards, modules and library functions. */
+static void all_that_loads_late_is_small(void **state)
+{
+    size_t none = heap_bytes_after("return 'done'");
+    size_t all = heap_bytes_after(
+        "for (const name of Object.getOwnPropertyNames(globalThis)) void globalThis[name];"
+        "for (const name of ['buffer', 'crypto', 'events', 'path', 'querystring', 'stream', "
+        "'stream/consumers', 'stream/web', 'string_decoder', 'url', 'util']) require('node:' + "
+        "name);"
+        "void [].toSorted(); void crypto.subtle; void new TextDecoder('shift_jis');"
+        "return 'done'");
+    size_t loaded_bytes = all - none;
+
+    (void)state;
+    assert_in_range(loaded_bytes, 500 * KIB, 2 * MIB); /* it did load */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         JS_TEST(buffer_reads_and_writes_every_encoding),
+        JS_TEST(buffer_takes_any_bytes_where_node_does),
         JS_TEST(node_modules_do_their_work),
         JS_TEST(node_streams_flow_and_become_web_streams),
         JS_TEST(process_is_there_without_being_node),
         JS_TEST(later_library_functions_are_there),
+        cmocka_unit_test(all_that_loads_late_is_small),
         JS_TEST(a_library_function_that_nobody_asks_for_costs_no_load),
     };
 

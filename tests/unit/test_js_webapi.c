@@ -222,6 +222,21 @@ static void webassembly_compiles_a_response(void **state)
                 "42,true,TypeError");
 }
 
+static void caches_are_there_and_keep_nothing(void **state)
+{
+    struct bench *b = *state;
+
+    expect_page(
+        b,
+        "const cache = await caches.open('x'); const page = new Response('y');"
+        "await cache.put('https://h/', page.clone()); let no; try { new Cache() } catch (error) { "
+        "no = error.name }"
+        "return [await cache.match('https://h/'), await caches.match('https://h/'), await "
+        "caches.default.delete('x'),"
+        "  (await caches.keys()).length, cache instanceof Cache, await page.text(), no].join()",
+        ",,false,0,true,y,TypeError");
+}
+
 /* Angular's server sets Event and all of DOM's names to its own. */
 static void bundles_may_replace_what_the_standards_use(void **state)
 {
@@ -272,6 +287,7 @@ int main(void)
         JS_TEST(marks_and_measures_are_kept),
         JS_TEST(patterns_match_urls),
         JS_TEST(webassembly_compiles_a_response),
+        JS_TEST(caches_are_there_and_keep_nothing),
         JS_TEST(bundles_may_replace_what_the_standards_use),
     };
 
