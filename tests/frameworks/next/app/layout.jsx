@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+export const runtime = 'edge';
+export const metadata = { title: 'Next' };
+
+export default function Layout({ children }) {
+  return (
+    <html lang="en">
+      <body>{children}</body>
+    </html>
+  );
+}
