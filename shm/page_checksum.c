@@ -10,13 +10,36 @@
 #include "shm/page_checksum.h"
 
 #ifdef SSRD_XXH_DISPATCH
+#include <immintrin.h>
 #include <xxh_x86dispatch.h>
+
+/* libxxhash 0.8.1 returns from its AVX code with the upper halves of vector registers in use. Whatever is compiled for any
+ * amd64 (our code, V8's own) would from then on take up to four times as long with each vector register that it
+ * fills anew: base64 of 1 kB 0.54 us, not 0.12. */
+__attribute__((target("avx"))) static void clear_upper_halves(void)
+{
+    _mm256_zeroupper();
+}
+
+static uint64_t checksum(const void *data, size_t bytes)
+{
+    uint64_t sum = XXH3_64bits(data, bytes);
+
+    if (__builtin_cpu_supports("avx"))
+        clear_upper_halves();
+    return sum;
+}
 #else
 #define XXH_INLINE_ALL
 #include <xxhash.h>
+
+static uint64_t checksum(const void *data, size_t bytes)
+{
+    return XXH3_64bits(data, bytes);
+}
 #endif
 
 uint64_t page_checksum(const void *data, size_t bytes)
 {
-    return XXH3_64bits(data, bytes);
+    return checksum(data, bytes);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_page.c - pages as bytes: what is built can be read, what was damaged is refused. */
+#include "shm/page_checksum.h"
 #include "tests/unit/sample_page.h"
 
 #include <errno.h>
@@ -135,6 +136,56 @@ static void damaged_struct_never_leads_outside(void **state)
     assert_int_not_equal(sum, 0);
 }
 
+#if defined __x86_64__ && !defined __SANITIZE_ADDRESS__
+#define STORE(n) __asm__ volatile("vmovdqu %%ymm" #n ", %0" : "=m"(half[n]))
+
+/* A register's upper half that stays in use makes SSE code wait, V8's above all. */
+__attribute__((target("avx"), noinline)) static bool upper_halves_are_clear(void)
+{
+    struct {
+        uint64_t word[4];
+    } half[16];
+    uint64_t used = 0;
+
+    STORE(0);
+    STORE(1);
+    STORE(2);
+    STORE(3);
+    STORE(4);
+    STORE(5);
+    STORE(6);
+    STORE(7);
+    STORE(8);
+    STORE(9);
+    STORE(10);
+    STORE(11);
+    STORE(12);
+    STORE(13);
+    STORE(14);
+    STORE(15);
+    for (size_t i = 0; i < array_len(half); i++)
+        used |= half[i].word[2] | half[i].word[3];
+    return used == 0;
+}
+
+static void checksum_leaves_no_vector_register_in_use(void **state)
+{
+    static const char data[4096] = "page";
+
+    (void)state;
+    if (!__builtin_cpu_supports("avx"))
+        return;
+    assert_true(page_checksum(data, sizeof data) != 0);
+    (void)page_checksum(data, sizeof data);
+    assert_true(upper_halves_are_clear());
+}
+#else
+static void checksum_leaves_no_vector_register_in_use(void **state)
+{
+    (void)state; /* SSE code is amd64's alone */
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +195,7 @@ int main(void)
         cmocka_unit_test(equal_sources_give_equal_bytes),
         cmocka_unit_test(source_out_of_bounds_has_no_size),
         cmocka_unit_test(page_cut_short_is_refused_at_every_length),
+        cmocka_unit_test(checksum_leaves_no_vector_register_in_use),
         cmocka_unit_test(flipped_bit_anywhere_fails_the_check),
         cmocka_unit_test(damaged_struct_never_leads_outside),
     };
