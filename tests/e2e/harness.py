@@ -14,8 +14,10 @@ import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
+import termios
 import threading
 import time
 
@@ -210,7 +212,8 @@ class Server:
         self.address = address
         self.admin_address = admin
         self.control = control
-        self.lines = []
+        self._lines = []
+        self._half_line = b""
         self.messages = []
         self.news = threading.Condition()
         self.runtime = tempfile.mkdtemp(prefix="ssrd-")  # short: a socket's path may have 107 bytes
@@ -229,19 +232,36 @@ class Server:
         self.reader = threading.Thread(target=self._read_log, daemon=True)
         self.reader.start()
 
-    def _read_log(self):
-        for raw in self.process.stdout:
-            with self.news:
-                self.lines.append(raw.decode("utf-8", "replace").rstrip("\n"))
-                self.news.notify_all()
-        with self.news:
-            self.lines.append("")
+    def _take_log(self):
+        """What has been written by now. With the lock."""
+        pipe = self.process.stdout.fileno()
+        while count := struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]:
+            *whole, self._half_line = (self._half_line + os.read(pipe, count)).split(b"\n")
+            self._lines += [line.decode("utf-8", "replace") for line in whole]
             self.news.notify_all()
+
+    def _read_log(self):
+        poll = select.poll()
+        poll.register(self.process.stdout, select.POLLIN)
+        while True:
+            poll.poll()
+            with self.news:
+                self._take_log()
+                if any(events & select.POLLHUP and not events & select.POLLIN for _, events in poll.poll(0)):
+                    self._lines += [self._half_line.decode("utf-8", "replace")]
+                    self.news.notify_all()
+                    return
+
+    @property
+    def lines(self):
+        """Of the log, all that was written before this was asked for: what stands before an answer is there with it."""
+        with self.news:
+            self._take_log()
+            return self._lines
 
     @property
     def log(self):
-        with self.news:
-            return "\n".join(self.lines)
+        return "\n".join(self.lines)
 
     def wait_log(self, pattern, since=0):
         """The first line, from number `since` on, that the pattern is found in."""
