@@ -368,32 +368,43 @@ static void while_nothing_renders_the_thread_does_not_run(void **state)
     assert_in_range(switches_of(thread) - before, 0, 2); /* the last look, and falling asleep */
 }
 
-/* Each arm finds the timer set for an entry before it, and puts it off when it is 10 ms early. So it goes
- * off only where this thread was kept from running for as long; these pauses are counted. */
+/* Renders for so long; false: this thread was kept from running for `pause_ns` at a time. */
+static bool renders_without_a_pause(struct fixture *f, uint64_t tick_ns, uint64_t pause_ns,
+                                    uint64_t for_ns)
+{
+    uint64_t begun_ns = mono_ns(), last_ns = begun_ns, now_ns = begun_ns;
+
+    while (now_ns - begun_ns < for_ns && now_ns - last_ns < pause_ns) {
+        last_ns = mono_ns();
+        watchdog_tick_at(f->watchdog, last_ns + tick_ns);
+        watchdog_arm(f->watchdog, last_ns + HOUR_NS);
+        watchdog_disarm(f->watchdog);
+        now_ns = mono_ns();
+    }
+    return now_ns - last_ns < pause_ns;
+}
+
+/* Each arm finds the timer set for an entry before it, and puts it off when it is half a tick early. So it goes off only
+ * where this thread was kept from running for as long. */
 static void while_short_renders_come_and_go_the_thread_sleeps(void **state)
 {
+    const uint64_t tick_ns = 200 * MS_NS;
     struct fixture *f = *state;
-    unsigned long before, pauses = 0;
-    uint64_t begun_ns, now_ns, last_ns;
+    unsigned long before;
+    bool undisturbed = false;
 
-    watchdog_watch(f->watchdog, -1, 20 * MS_NS);
+    watchdog_watch(f->watchdog, -1, tick_ns);
     watchdog_tick_at(f->watchdog, PAST_NS);
     watchdog_arm(f->watchdog, mono_ns() + HOUR_NS);
     wait_for_tick(&f->js, 1);
     watchdog_disarm(f->watchdog);
-    before = switches_of(f->js.thread);
-    begun_ns = last_ns = mono_ns();
-    do {
-        uint64_t named_ns = mono_ns();
-
-        watchdog_tick_at(f->watchdog, named_ns + 20 * MS_NS);
-        watchdog_arm(f->watchdog, named_ns + HOUR_NS);
-        watchdog_disarm(f->watchdog);
-        now_ns = mono_ns();
-        pauses += now_ns - last_ns >= 10 * MS_NS;
-        last_ns = named_ns;
-    } while (now_ns - begun_ns < 200 * MS_NS);
-    assert_in_range(switches_of(f->js.thread) - before, 0, 2 + 2 * pauses);
+    for (int i = 0; i < 30 && !undisturbed; i++) {
+        before = switches_of(f->js.thread);
+        undisturbed = renders_without_a_pause(f, tick_ns, tick_ns / 2, 9 * tick_ns / 2);
+    }
+    if (!undisturbed)
+        skip(); /* a machine on which nothing can be said */
+    assert_in_range(switches_of(f->js.thread) - before, 0, 2); /* once a tick it would be four */
 }
 
 int main(void)
