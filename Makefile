@@ -35,8 +35,9 @@ build/examples/$(1)/dist/server.js: $$(shell find examples/$(1) -type f) | setup
 endef
 $(foreach example,$(EXAMPLES),$(eval $(call example_rule,$(example))))
 
-# Serves the React example on 127.0.0.1:8080 with defaults.
-run: build $(EXAMPLE)/dist/server.js
+# Serves the React example on 127.0.0.1:8080 with defaults. Builds no test: a third of the time.
+run: configure $(EXAMPLE)/dist/server.js
+	@ninja -C build ssrd ssrctl
 	@echo "Serving examples/react on http://127.0.0.1:8080/ (Ctrl-C stops)"
 	@cd $(EXAMPLE) && exec "$(CURDIR)/build/ssrd" -c ssrd.yaml
 
