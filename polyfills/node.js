@@ -15,6 +15,7 @@
         registry.set(name, { make, exports: undefined });
     };
 
+    const BUNDLE_IT = ': let the build bundle it (Vite: ssr.noExternal: true; esbuild: bundle: true)';
     const refusal = (message) => Object.assign(new Error(message), { code: 'ERR_MODULE_NOT_FOUND' });
 
     // The exports of a name; importer: for the message, '' for require.
@@ -33,8 +34,9 @@
             throw refusal('node:' + bare + ' is not available here' + by);
         if (/^[a-z][a-z\d+.-]*:/i.test(specifier))
             throw refusal(specifier + ' can\'t be imported: only files and node: modules can' + by);
-        throw refusal('"' + specifier + '" is a package, and only files can be imported' + by +
-            ': let the build bundle it (Vite: ssr.noExternal: true; esbuild: bundle: true)');
+        if (importer === '' && /^[./]/.test(specifier))
+            throw refusal('"' + specifier + '" is a file, and require() gives only node: modules here' + BUNDLE_IT);
+        throw refusal('"' + specifier + '" is a package, and only files can be imported' + by + BUNDLE_IT);
     };
 
     native.define('require', (specifier) => native.builtin(String(specifier), ''));
