@@ -7,6 +7,7 @@
     const { defineProperty, getOwnPropertyDescriptor, getPrototypeOf } = Object;
     const hasOwn = (object, name) => getOwnPropertyDescriptor(object, name) !== undefined;
     const { get } = Reflect;
+    const { shield } = native;
     const IteratorPrototype = getPrototypeOf(getPrototypeOf([][Symbol.iterator]()));
     const TypedArrayPrototype = getPrototypeOf(Uint8Array.prototype);
     const table = [
@@ -51,7 +52,7 @@
         const text = getOwnPropertyDescriptor(Function.prototype, 'toString');
         try {
             native.load('npm_later.js');
-        } catch (error) { // stopped midway, by a deadline or the heap limit: as it was before
+        } catch (error) { // as it was before
             for (const [target, name, getter] of ours)
                 if (!hasOwn(target, name))
                     place(target, name, getter);
@@ -65,7 +66,7 @@
     function place(target, name, getter = undefined) {
         const own = getter ?? {
             get() {
-                load();
+                shield(load);
                 return get(target, name, this);
             },
         }.get;

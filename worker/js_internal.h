@@ -40,6 +40,9 @@ class Entry
 };
 
 /* js_isolate.cc */
+/* The end of what js.shields counts: a js_terminate() that came meanwhile stops the JavaScript now. */
+void js_shield_lower(js *js);
+
 static inline bool js_stopped(const js *js)
 {
     return js->stopped || js->out_of_memory;

@@ -312,11 +312,23 @@ static void on_interrupt(v8::Isolate *isolate, void *data)
 
     if (js->running.load(std::memory_order_relaxed) != (uint64_t)(uintptr_t)data || js_stopped(js))
         return; /* meant for an entry that has ended meanwhile */
+    if (js->shields > 0) {
+        js->stop_is_due = true;
+        return;
+    }
     js->stopped = true;
     v8::HandleScope handle_scope(isolate);
     js_error_free(js->stood);
     js->stood = js_error_here(isolate, "stopped: the time for it was over");
     isolate->TerminateExecution();
+}
+
+void js_shield_lower(js *js)
+{
+    if (--js->shields > 0 || !js->stop_is_due)
+        return;
+    js->stop_is_due = false;
+    on_interrupt(js->isolate, (void *)(uintptr_t)js->running.load(std::memory_order_relaxed));
 }
 
 void js_terminate(struct js *js)

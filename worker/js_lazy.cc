@@ -90,6 +90,27 @@ static void load_now(const v8::FunctionCallbackInfo<v8::Value> &info)
         info.GetReturnValue().Set(exports);
 }
 
+/*
+ * native.shield(function) -> what it gives. A deadline that comes meanwhile ends the JavaScript when it has returned: stopped
+ * midway, with half of its properties in place and no catch or finally, it would be broken for all renders that follow.
+ */
+static void shield(const v8::FunctionCallbackInfo<v8::Value> &info)
+{
+    v8::Isolate *isolate = info.GetIsolate();
+    js *js = js_of(isolate);
+    v8::Local<v8::Value> value;
+
+    if (!info[0]->IsFunction())
+        return;
+    js->shields++;
+    if (info[0]
+            .As<v8::Function>()
+            ->Call(isolate->GetCurrentContext(), v8::Undefined(isolate), 0, nullptr)
+            .ToLocal(&value))
+        info.GetReturnValue().Set(value);
+    js_shield_lower(js);
+}
+
 /* The first read of such a global; data: its file. Nothing of the realm, for the snapshot keeps what holds it
  * with what all realms share. */
 static void read(v8::Local<v8::Name> name, const v8::PropertyCallbackInfo<v8::Value> &info)
@@ -125,5 +146,5 @@ static void lazy(const v8::FunctionCallbackInfo<v8::Value> &info)
     }
 }
 
-static const js_native list[] = {{"load", load_now}, {"lazy", lazy}};
+static const js_native list[] = {{"load", load_now}, {"lazy", lazy}, {"shield", shield}};
 const js_native_list js_lazy_natives = {list, sizeof list / sizeof list[0]};

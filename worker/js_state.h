@@ -157,7 +157,7 @@ struct js_open {
     bool has_realm = false;
     LIST_HEAD(, Timer) timers;
     TAILQ_HEAD(, js_wait) waits;
-    bool read_cookie, read_authorization, read_all;
+    bool read_cookie, read_authorization, read_all, read_nonce;
     std::vector<js_header> read_names;
     Arena read_text;
 };
@@ -196,9 +196,9 @@ struct js : Realm {
     bool has_snapshot = false; /* the isolate began with it */
     KeptBundle bundle;
     v8::Global<v8::UnboundScript>
-        script;                     /* of a bundle that is a script: compiled once for all realms */
-    bool loading = false;           /* js_load_bundle(), js_load_again() */
-    bool has_template;              /* strings are not pages yet: describe() puts them into it */
+        script;           /* of a bundle that is a script: compiled once for all realms */
+    bool loading = false; /* js_load_bundle(), js_load_again() */
+    bool has_template;    /* or a manifest: strings are not pages yet, describe() makes them */
     std::shared_ptr<void> url_work; /* js_url.cc */
 
     /* Which entry runs; 0: none. js_terminate() reads it, its interrupt compares it. */
@@ -212,6 +212,8 @@ struct js : Realm {
     void *tick_arg = nullptr;
     std::atomic<bool> tick_asked{false}; /* an interrupt for it waits in V8's queue */
     bool ticking = false;                /* `tick` is being called */
+    unsigned shields = 0;                /* what must not be stopped midway runs: js_lazy.cc */
+    bool stop_is_due = false;            /* and js_terminate() waits for its end */
     bool stopped = false;                /* this entry: js_terminate() */
     bool out_of_memory = false;          /* this entry: heap limit */
     js_error *stood = nullptr;           /* where it was stopped; owned */
@@ -244,6 +246,7 @@ struct js : Realm {
     std::vector<Place> traced;
     mutable std::vector<js_place> places; /* the same for C */
 
+    bool nonce_for_all = false; /* the bundle read ssr.nonce while it loaded */
     Page page;
     Timers timers;
     std::vector<Rejection> rejections;

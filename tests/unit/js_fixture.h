@@ -49,6 +49,7 @@ struct bench {
     size_t asked, forgotten;
     struct js_open *lasting; /* goes on after its answer */
     int overs;
+    bool stops;    /* the next line on the console stops the JavaScript that writes it */
     bool lets_go;  /* done does not keep those that would go on */
     char ask[128]; /* the last: "what data" */
 };
@@ -58,6 +59,9 @@ static inline void on_console(void *arg, enum js_console level, const char *text
     struct bench *b = arg;
     size_t used = strlen(b->console);
 
+    if (b->stops)
+        js_terminate(b->js);
+    b->stops = false;
     atomic_fetch_add_explicit(&b->lines, 1, memory_order_relaxed);
     const char *id = "-";
     size_t id_bytes = 1;

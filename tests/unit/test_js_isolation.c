@@ -267,6 +267,26 @@ static void what_was_put_back_is_named(void **state)
     assert_string_equal(leftovers, "user Map Math.max ");
 }
 
+/* core-js' `detached` is an accessor, as ours is that loads it: put back, ours called itself for ever. */
+static void what_has_loaded_late_stays_loaded(void **state)
+{
+    struct bench *b;
+
+    fixture_isolation = JS_RESET;
+    assert_int_equal(setup(state), 0);
+    b = *state;
+    load(b, "globalThis.renderPage = (url, data) => {"
+            "  if (data.bad) { ArrayBuffer.prototype.x = 1; return [2, 1].toSorted().join(); }"
+            "  return String(new ArrayBuffer(1).detached) + ArrayBuffer.prototype.x }");
+    render_bad(b);
+    assert_string_equal(b->body, "1,2");
+    for (int i = 0; i < 2; i++) {
+        render(b);
+        assert_string_equal(b->body, "falseundefined");
+    }
+    (void)teardown(state);
+}
+
 static void with_several_open_it_waits_for_the_last(void **state)
 {
     struct bench *b;
@@ -328,6 +348,7 @@ int main(void)
         cmocka_unit_test(each_level_stops_what_its_row_says),
         cmocka_unit_test(globals_that_come_again_are_removed_again),
         cmocka_unit_test(what_was_put_back_is_named),
+        cmocka_unit_test(what_has_loaded_late_stays_loaded),
         cmocka_unit_test(with_several_open_it_waits_for_the_last),
         cmocka_unit_test(a_realm_that_fights_back_is_told_of),
         cmocka_unit_test(library_functions_that_a_render_asked_for_stay),

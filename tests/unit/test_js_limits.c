@@ -97,6 +97,27 @@ static void a_loop_is_stopped_where_it_stands_and_the_next_render_works(void **s
         assert_non_null(strstr(b->stack, "bundle.js:"));
 }
 
+/* later.js calls flatMap in the midst of its work. Stopped there, it left its accessors without what they stand for, and
+ * each later read of one called itself. */
+static void what_loads_late_is_not_stopped_midway(void **state)
+{
+    struct bench *b = *state;
+
+    load(b, "const { flatMap } = Array.prototype;"
+            "globalThis.renderPage = (url, data) => {"
+            "  if (data.bad) Array.prototype.flatMap = function (f) {"
+            "    console.log('now'); for (let i = 0; i < 1e5; i++); return flatMap.call(this, f) };"
+            "  const page = [2, 1].toSorted().join();"
+            "  for (let i = 0; data.bad && i < 1e9; i++);"
+            "  return page }");
+    b->stops = true;
+    render_bad(b);
+    assert_int_equal(b->outcome, JS_TIMEOUT); /* when it had loaded */
+    render(b);
+    assert_int_equal(b->outcome, JS_OK);
+    assert_string_equal(b->body, "1,2");
+}
+
 static void try_loading_a_loop(struct bench *b)
 {
     assert_int_equal(try_load(b, "for (;;) {}", "renderPage"), -ETIME);
@@ -224,6 +245,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         JS_TEST(a_promise_that_never_settles_waits_for_its_cancel),
         JS_TEST(a_loop_is_stopped_where_it_stands_and_the_next_render_works),
+        JS_TEST(what_loads_late_is_not_stopped_midway),
         JS_TEST(a_loop_at_load_is_stopped),
         JS_TEST(a_shot_at_nothing_hits_nothing),
         JS_TEST(a_bomb_of_arrays_ends_the_render_alone),
