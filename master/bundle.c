@@ -297,6 +297,7 @@ void bundle_done(struct bundle *bundle)
 {
     free(bundle->source);
     free(bundle->template_text);
+    free(bundle->manifest);
     for (size_t i = 0; i < bundle->file_count; i++) {
         free(bundle->file[i].name);
         free(bundle->file[i].text);

@@ -26,6 +26,8 @@ struct bundle {
     char *template_text; /* NULL: none */
     size_t template_bytes;
     struct span template_part[HERITAGE_TEMPLATE_PARTS]; /* into it */
+    char *manifest;                                     /* NULL: none */
+    size_t manifest_bytes;
 };
 
 /*

@@ -288,6 +288,7 @@ static void fill_heritage(struct generation *g, uint32_t number)
     h->file = g->bundle.file;
     h->file_count = g->bundle.file_count;
     h->template_part = g->bundle.template_part;
+    h->manifest = (struct span){g->bundle.manifest, g->bundle.manifest_bytes};
     h->generation = number;
     choose_edition(g, number);
     h->worker_count = (uint32_t)g->place_count - 1;

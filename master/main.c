@@ -183,6 +183,7 @@ static int run_check(const struct command *command, const struct config *config,
         .file = bundle->file,
         .file_count = bundle->file_count,
         .template_part = bundle->template_part,
+        .manifest = {bundle->manifest, bundle->manifest_bytes},
         .generation = 1,
         .version = SSRD_VERSION,
     };

@@ -124,6 +124,27 @@ static int read_template(const struct config *config, struct bundle *bundle, cha
     return 0;
 }
 
+/* Its links stand in cached pages: it is part of the bundle's hash. What it says is read by who loads the bundle. */
+static int read_manifest(const struct config *config, struct bundle *bundle, char *problem,
+                         size_t cap)
+{
+    const char *path = config->bundle.manifest;
+    const char *wrong;
+    int error;
+
+    if (path[0] == '\0')
+        return 0;
+    error = bundle_read_file(path, &bundle->manifest, &bundle->manifest_bytes, &wrong);
+    if (error) {
+        (void)snprintf(problem, cap, "bundle.manifest: %s: %s", path,
+                       error == -ENOENT ? "no such file: Vite writes it with build.manifest: true"
+                                        : wrong);
+        return error;
+    }
+    bundle->hash ^= XXH3_64bits_withSeed(bundle->manifest, bundle->manifest_bytes, 1);
+    return 0;
+}
+
 int sources_read(const struct config *config, struct bundle *ret_bundle, char *problem, size_t cap)
 {
     int error = check_folders(config, problem, cap);
@@ -134,6 +155,8 @@ int sources_read(const struct config *config, struct bundle *ret_bundle, char *p
     if (error)
         return error;
     error = read_template(config, ret_bundle, problem, cap);
+    if (!error)
+        error = read_manifest(config, ret_bundle, problem, cap);
     if (error)
         bundle_done(ret_bundle);
     return error;

@@ -76,6 +76,17 @@
             '\n</body>\n</html>\n';
     }
 
+    // What the page's client side loads (manifest.js), unless it has a Link of its own.
+    function withLinks(headers, modules) {
+        if (native.linkHeader === undefined || !isHtml(headers))
+            return headers;
+        for (let i = 0; i < headers.length; i += 2)
+            if (/^link$/i.test(headers[i]))
+                return headers;
+        const link = native.linkHeader(modules);
+        return link === '' ? headers : [...headers, 'link', link];
+    }
+
     const isHtml = (headers) => {
         for (let i = 0; i < headers.length; i += 2)
             if (/^content-type$/i.test(headers[i]))
@@ -153,18 +164,21 @@
             throw refusal('cache.tags must be an array of strings, not ' + article(tags));
         const headers = headerList(page.headers);
         return [page.status ?? 200, insideOf(page, headers), Boolean(cache.private), cache.ttl, cache.swr, cache.sie,
-            [...headers, ...varyList(cache.vary)], tags];
+            [...withLinks(headers, page.modules), ...varyList(cache.vary)], tags];
     }
 
     // -> [status, body, private, ttl, swr, sie, [name, value, ...], [tag, ...]]
-    // or, with a template, string -> string.
+    // or, with a template or a manifest, string -> string.
     const describe = (result) => {
-        if (typeof result === 'string')
-            return documentOf(result, '');
+        if (typeof result === 'string') {
+            const body = template !== null ? documentOf(result, '') : result;
+            const headers = withLinks([], undefined);
+            return headers.length === 0 ? body : [200, body, false, undefined, undefined, undefined, headers, []];
+        }
         const response = responseState(result);
         if (response !== null)
             return [response.status, consume(response), false, undefined, undefined, undefined,
-                flatHeaders(response.headers), []];
+                withLinks(flatHeaders(response.headers), undefined), []];
         if (typeof result !== 'object' || result === null || Array.isArray(result))
             throw refusal(wanted + ' returned ' + article(result) +
                 '; return a string, an object {status, headers, body} or a Response');

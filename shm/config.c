@@ -65,6 +65,7 @@ void config_free(struct config *config)
     free(config->bundle.outlet);
     free(config->bundle.head_outlet);
     free(config->bundle.manifest);
+    free(config->bundle.base);
     str_list_done(&config->render.buffer_for);
     free(config->cache.file);
     str_list_done(&config->compression.encodings);

@@ -150,6 +150,7 @@ struct config {
         char *outlet; /* of the template: names of comments */
         char *head_outlet;
         char *manifest;
+        char *base; /* of the manifest's files: a URL's beginning */
         bool watch;
     } bundle;
     struct {
@@ -184,6 +185,7 @@ struct config {
         uint64_t max_header_bytes;
         uint64_t max_body_bytes;
         uint32_t connections; /* over all workers */
+        bool early_hints;
         bool server_timing;
         struct {
             uint32_t connections; /* of one address; 0: any number */

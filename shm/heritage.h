@@ -46,6 +46,7 @@ struct heritage {
     const struct heritage_file *file; /* sorted by name (strcmp) */
     size_t file_count;
     const struct span *template_part; /* HERITAGE_TEMPLATE_PARTS; data NULL: no template */
+    struct span manifest;             /* Vite's; bytes 0: none */
     uint32_t generation;              /* 1, 2, … */
     uint64_t edition;                 /* which pages in the cache are its own: shm/region.h */
     uint64_t edition_before;          /* which may be served stale besides; 0: none */

@@ -211,6 +211,9 @@ static int load_within_limit(struct js *js, const struct heritage *h, struct js_
         .read_file = read_file,
         .env = env,
         .env_bytes = strlen(env),
+        .manifest = h->manifest.data,
+        .manifest_bytes = h->manifest.bytes,
+        .base = h->config->bundle.base,
         .gateways = gateways_of(h->config),
         .until_ns = until_ns,
     };

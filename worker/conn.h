@@ -120,6 +120,9 @@ struct reply_file {
 void conn_reply_file(struct conn *conn, const struct http_parse *head,
                      const struct reply_file *file);
 
+/* 103 Early Hints (RFC 8297) ahead of an answer that is not there yet; links: the value of Link. */
+void conn_hint(struct conn *conn, struct span links);
+
 void conn_answered(struct conn *conn);
 
 /*

@@ -89,6 +89,30 @@ static const char *origin_text(enum reply_origin origin)
     return texts[origin];
 }
 
+static void add_ms(struct reply_text *t, uint64_t us)
+{
+    char text[32];
+
+    (void)snprintf(text, sizeof text, ";dur=%llu.%03u", (unsigned long long)(us / 1000),
+                   (unsigned)(us % 1000));
+    reply_add_str(t, text);
+}
+
+/* http.server_timing (W3C Server Timing, section 2). render_us: 0: not known, or not done for this answer. */
+static void add_timing(const struct conn *c, struct reply_text *t, enum reply_origin origin,
+                       uint64_t render_us)
+{
+    reply_add_literal(t, "Server-Timing: cache;desc=");
+    reply_add_str(t, origin_text(origin));
+    if (render_us > 0) {
+        reply_add_literal(t, ", render");
+        add_ms(t, render_us);
+    }
+    reply_add_literal(t, ", total");
+    add_ms(t, c->request_ns ? (mono_ns() - c->request_ns) / 1000 : 0);
+    reply_add_literal(t, "\r\n");
+}
+
 /* The best that Accept-Encoding allows and the page has. */
 static const struct page_variant *choose_variant(const struct http *http, const struct page *page,
                                                  const struct http_parse *head)
@@ -192,6 +216,8 @@ void conn_reply_page(struct conn *c, const struct http_parse *head, struct hot_p
         reply_add(&text, page_at(page, v->head_offset), v->head_bytes);
     }
     reply_cache_lines(&text, cache);
+    if (unlikely(http->config->http.server_timing))
+        add_timing(c, &text, cache->origin, cache->origin <= REPLY_STALE ? 0 : page->render_us);
     end_head(c, head, &text,
              (page->flags & PAGE_OWN_DATE) && (p.status == page->status || p.status < 400));
     out_end(http, &text);
@@ -213,6 +239,16 @@ static bool add_large_body(struct http *http, const char *body, size_t body_byte
     out_body(http, holder, (const char *)&holder->page, body_bytes);
     hot_release(holder);
     return true;
+}
+
+void conn_hint(struct conn *c, struct span links)
+{
+    struct reply_text text = out_begin(c->http);
+
+    reply_add_literal(&text, "HTTP/1.1 103 Early Hints\r\nLink: ");
+    reply_add(&text, links.data, links.bytes);
+    reply_add_literal(&text, "\r\n\r\n");
+    out_end(c->http, &text);
 }
 
 /* ---- pages that go out in parts ---- */
@@ -246,6 +282,8 @@ void conn_stream_begin(struct conn *c, const struct http_parse *head, struct spa
 
     add_stream_fields(&text, fields);
     reply_cache_lines(&text, cache);
+    if (unlikely(http->config->http.server_timing))
+        add_timing(c, &text, cache->origin, 0);
     end_head(c, head, &text, has_date);
     out_end(http, &text);
     for (int i = 9; i < 12; i++) /* "HTTP/1.1 200 ..." */

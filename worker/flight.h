@@ -214,6 +214,10 @@ size_t flight_add_validators(const struct page *stale, struct js_header header[s
 struct js_result *flight_freshen(const struct flight *flight, const struct js_result *result);
 void flight_freshen_done(struct js_result *result); /* takes NULL */
 
+/* Who waits may load what the page told to load first, when it was rendered last: http.early_hints. */
+void flight_hint(const struct flight *flight, const struct request *request);
+void flight_note_hints(const struct flight *flight, const struct js_result *result, bool is_kept);
+
 /* flight_stream.c. May the first request get its page in parts? */
 bool flight_can_stream(const struct flight *flight);
 bool flight_part(struct render_job *job, const struct js_part *part); /* the renderer's callback */

@@ -451,6 +451,7 @@ static void land(struct flight *f, const struct js_result *result, bool fresh)
         cache.stored = store(f, hot, shareable(&l));
         cache.ttl_s = answer_ttl_s(&hot->page, all->http->now_ms);
     }
+    flight_note_hints(f, result, l.verdict.store);
     cache.age_s = l.verdict.age_ms / 1000;
     share(f, &l, &hot->page);
     cache.detail = f->kind == FLIGHT_BYPASS ? "" : l.verdict.detail;

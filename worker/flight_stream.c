@@ -276,6 +276,7 @@ static bool first_part(struct flight *f, const struct js_part *part)
     s->has_tee = true;
     head.body_bytes = UINT32_MAX; /* long enough for whatever asks */
     flight_judge(f, &head, &verdict, &keeps, &shareable);
+    flight_note_hints(f, &head, keeps);
     /* a failure may yet be answered by a stale page, what has no content by none: whole */
     if (begin_answer(f, &head, &verdict) && !keeps) {
         if (f->key.bytes > 0)

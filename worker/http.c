@@ -17,6 +17,7 @@
 #include "worker/conn_in.h"
 #include "worker/encode.h"
 #include "worker/handover.h"
+#include "worker/hints.h"
 #include "worker/http_state.h"
 #include "worker/limit.h"
 #include "worker/polish.h"
@@ -407,6 +408,10 @@ int http_new(struct worker *worker, struct http **ret_http)
         error = statics_new(http, &http->statics);
     if (!error)
         error = encoder_new(config, &http->encoder);
+    if (!error && config->http.early_hints) {
+        http->hints = hints_new();
+        error = http->hints ? 0 : -ENOMEM;
+    }
     if (!error)
         error = polish_new(http, &http->polish);
     if (!error)
@@ -435,6 +440,7 @@ void http_free(struct http *http)
     statics_free(http->statics);
     polish_free(http->polish);
     encoder_free(http->encoder);
+    hints_free(http->hints);
     hot_free(http->hot);
     free(http->listener);
     free(http->trusted);

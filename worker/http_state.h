@@ -29,6 +29,7 @@
 #define HTTP_LINGER_MS 2000u
 #define HTTP_TURNED_MAX 256u /* connections that were told to go, and have not gone */
 
+struct hints;
 struct limit;
 
 struct http_listener {
@@ -64,6 +65,7 @@ struct http {
     struct requests *requests;
     struct encoder *encoder;
     struct polish *polish;
+    struct hints *hints;     /* NULL: http.early_hints is off */
     struct statics *statics; /* NULL: no folders of files */
 
     struct http_listener *listener;

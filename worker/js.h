@@ -157,6 +157,10 @@ struct js_bundle {
      * page's, behind it. NULL: none. Kept. */
     const char *template_part[3];
     size_t template_part_bytes[3];
+    /* Vite's manifest: Link headers for what a page's client side loads; where its files are. Bytes 0: none. */
+    const char *manifest;
+    size_t manifest_bytes;
+    const char *base;  /* NUL-terminated */
     unsigned gateways; /* bits of enum js_call: what js_request.call may be, besides JS_CALL_PAGE */
     uint64_t until_ns; /* mono: top-level await and its timers end by then; 0: never */
 };

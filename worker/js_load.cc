@@ -229,6 +229,24 @@ static bool set_template(js *js, Entry &entry, const js_bundle *bundle)
            setter->Call(entry.context, v8::Undefined(js->isolate), 3, part).ToLocal(&ignored);
 }
 
+/* native.setManifest(text, base, before, between, behind): polyfills/manifest.js */
+static bool set_manifest(js *js, Entry &entry, const js_bundle *bundle)
+{
+    v8::Local<v8::Value> argument[5], ignored;
+    v8::Local<v8::Function> setter;
+
+    if (bundle->manifest_bytes == 0)
+        return true;
+    js->has_template = true;
+    argument[0] = js_string(js->isolate, bundle->manifest, bundle->manifest_bytes);
+    argument[1] = js_string(js->isolate, bundle->base, strlen(bundle->base));
+    for (int i = 0; i < 3; i++)
+        argument[2 + i] =
+            js_string(js->isolate, bundle->template_part[i], bundle->template_part_bytes[i]);
+    return js_realm_function(js, entry.context, "setManifest", &setter) &&
+           setter->Call(entry.context, v8::Undefined(js->isolate), 5, argument).ToLocal(&ignored);
+}
+
 /* The global that bundles of Inertia may call in place of the one of its package. */
 static bool offer_create_server(js *js, Entry &entry)
 {
@@ -251,7 +269,7 @@ static bool load(Loading *loading, Entry &entry)
     if (bundle->gateways & JS_CALL_INERTIA && !offer_create_server(js, entry))
         return false;
     if (!set_env(js, entry, bundle) || !set_template(js, entry, bundle) ||
-        !compile(js, entry, bundle, &script, &module))
+        !set_manifest(js, entry, bundle) || !compile(js, entry, bundle, &script, &module))
         return false;
     loading->is_module = script.IsEmpty();
     if (script.IsEmpty()) {

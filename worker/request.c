@@ -72,6 +72,7 @@ static void render(struct requests *all, struct conn *c, const struct http_parse
     r->as_json = as_json;
     if (f) {
         TAILQ_INSERT_TAIL(&f->requests, r, link);
+        flight_hint(f, r);
         return;
     }
     f = flight_new(all, plan, r);
@@ -82,6 +83,8 @@ static void render(struct requests *all, struct conn *c, const struct http_parse
     }
     if (flight_queue(f) != 0)
         shed(f, c, outer, as_json);
+    else
+        flight_hint(f, r);
 }
 
 const struct config_policy *request_policy(const struct requests *all,

@@ -4,6 +4,7 @@ end is the test's own, and answers when the test says so."""
 
 import http.server
 import os
+import shutil
 import sys
 import threading
 import zlib
@@ -146,6 +147,41 @@ def test_a_bot_gets_the_whole_page_with_its_length(ssrd, backend):
         backend.release("/one")
         answer = client.answer()
         assert answer["content-length"] == str(len(answer.body)) and "late text of /one" in answer.text
+
+
+# A site that answers with its own markup to who sends no `rsc`, and by its Flight endpoint to who does.
+BOTH = """
+import flight from './server.mjs';
+export default { async fetch(request, env) {
+  if (request.headers.get('rsc') !== '1')
+    return new Response('<p>a document', { headers: { 'content-type': 'text/html', 'cache-control': 'max-age=60' } });
+  const answer = await flight.fetch(request, env);
+  answer.headers.set('cache-control', 'max-age=60');
+  return answer;
+} };
+"""
+
+
+def test_flight_is_streamed_and_kept_by_a_key_of_its_own(ssrd, backend, tmp_path):
+    shutil.copy(os.path.join(proof.make("rsc", harness.BUILD), "dist", "server.mjs"), tmp_path / "server.mjs")
+    (tmp_path / "site.mjs").write_text(BOTH, encoding="utf-8")
+    server = ssrd(None, {"bundle": {"path": str(tmp_path / "site.mjs"), "warmup": []}, "env": {"API": backend.url},
+                         "render": {"timeout": "1h"}, "http": {"header_timeout": "1h"}, "fetch": {"timeout": "1h"}})
+    assert server.get("/held").text == "<p>a document"
+    with server.connect() as client:
+        client.request("/held", headers={"rsc": "1"})
+        page = Reader(client)
+        assert (page.head["content-type"], page.head["transfer-encoding"]) == ("text/x-component", "chunked")
+        page.until(b'"wait"')
+        assert b"late text" not in page.text
+        backend.wait_asked("/held")
+        backend.release("/held")
+        whole = page.rest()
+    assert b"late text of /held" in whole
+    again = server.get("/held", headers={"rsc": "1"})
+    assert again.cache.startswith("ssrd; hit") and again.body == whole and "rsc" in again["vary"]
+    document = server.get("/held")
+    assert document.cache.startswith("ssrd; hit") and document.text == "<p>a document"
 
 
 def test_what_stalls_in_its_back_end_is_cut_and_not_kept(ssrd, backend):

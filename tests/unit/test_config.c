@@ -205,10 +205,10 @@ static void env_takes_any_yaml_and_keeps_its_types(void **state)
 
 static void values_that_have_no_effect_are_warned_of_one_by_one(void **state)
 {
-    assert_int_equal(parse_with("bundle: {manifest: m.json}\nhttp: {early_hints: yes}\n", NULL, 0),
+    assert_int_equal(parse_with("native: [a]\nremote: {ttl: 2h}\n", NULL, 0),
                      0);
     assert_int_equal(problems.count, 2);
-    assert_non_null(strstr(problems.text[0], "`bundle.manifest"));
+    assert_non_null(strstr(problems.text[0], "`native"));
     accept("render: {isolation: context, stall: 0}\nbundle: {format: module}\ncompression: "
            "{encodings: [br, gzip]}\n"
            "cache: {key: {headers: [accept-language], cookies: [theme]}}\n");

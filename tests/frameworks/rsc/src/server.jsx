@@ -16,12 +16,18 @@ async function Late() {
   return <em>{await later('late </script>', 60)}</em>;
 }
 
+// For tests/e2e/test_suspense.py, which holds the answer back.
+async function Held({ url }) {
+  return <em>{await (await fetch(url)).text()}</em>;
+}
+
 const pages = {
   '/': () => <Counter start={3} date={new Date(0)} big={10n} map={new Map([['a', new Set([1])]])} text={hostile[0]} />,
   '/hostile': () => hostile.slice(0, 7).map((text) => <p key={text} title={text}>{text}</p>),
   '/list': () => <ul>{items.map((one) => <li key={one.id}>{one.name}</li>)}</ul>,
   '/item': () => <><Item id={3} /><Item id={3} /></>,
   '/waits': () => <Suspense fallback={<i>wait</i>}><Late /></Suspense>,
+  '/held': (env) => <Suspense fallback={<i>wait</i>}><Held url={env.API + '/held'} /></Suspense>,
   '/throws': () => <Suspense fallback={<i>wait</i>}><Throws /></Suspense>,
 };
 
@@ -30,11 +36,11 @@ function Throws() {
 }
 
 export default {
-  async fetch(request) {
+  async fetch(request, env) {
     const { pathname } = new URL(request.url);
     let root;
     if (request.method === 'POST') root = await decodeReply(await request.text());
-    else root = pages[pathname] ? pages[pathname]() : <h1>No {pathname}</h1>;
+    else root = pages[pathname] ? pages[pathname](env) : <h1>No {pathname}</h1>;
     const stream = renderToReadableStream(root, map, { onError: () => 'digest' });
     return new Response(stream, { status: pages[pathname] ? 200 : 404, headers: { 'content-type': 'text/x-component' } });
   },
