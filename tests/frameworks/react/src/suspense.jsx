@@ -4,7 +4,9 @@
 import { Suspense, use } from 'react';
 import { renderToReadableStream } from 'react-dom/server';
 
-const load = async (url) => (await fetch(url)).text();
+// Without a back end it comes by a timer.
+const later = () => new Promise((done) => setTimeout(done, 2, 'late'));
+const load = async (api, path) => (api ? (await fetch(api + path)).text() : later());
 
 function Slow({ promise }) {
   return <em>{use(promise)}</em>;
@@ -29,7 +31,7 @@ function Page({ path, slow }) {
 export default {
   async fetch(request, env) {
     const { pathname } = new URL(request.url);
-    const stream = await renderToReadableStream(<Page path={pathname} slow={load(env.API + pathname)} />);
+    const stream = await renderToReadableStream(<Page path={pathname} slow={load(env.API, pathname)} />);
     return new Response(stream, {
       headers: { 'content-type': 'text/html; charset=utf-8', 'cache-control': env.CONTROL ?? 'max-age=60' },
     });
