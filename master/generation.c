@@ -17,6 +17,7 @@
 #include <sys/eventfd.h>
 
 #define XXH_INLINE_ALL
+#include <sys/random.h>
 #include <xxhash.h>
 
 #define DRAIN_GRACE_MS                                                                             \
@@ -273,6 +274,19 @@ static void choose_edition(struct generation *g, uint32_t number)
         h->edition_before = 0;
 }
 
+/* Once for all generations: stale pages of the last one are served too. Without randomness there is none, and ssr.nonce
+ * is empty. */
+static const char *nonce_mark(void)
+{
+    static char mark[HERITAGE_NONCE_BYTES + 1];
+    uint8_t random[HERITAGE_NONCE_BYTES / 2];
+
+    if (mark[0] == '\0' && getrandom(random, sizeof random, 0) == (ssize_t)sizeof random)
+        for (size_t i = 0; i < sizeof random; i++)
+            (void)snprintf(mark + 2 * i, 3, "%02x", random[i]);
+    return mark;
+}
+
 static void fill_heritage(struct generation *g, uint32_t number)
 {
     struct heritage *h = &g->heritage;
@@ -299,6 +313,7 @@ static void fill_heritage(struct generation *g, uint32_t number)
     h->master_wake_fd = g->host.wake_fd;
     h->lifeline_fd = g->host.lifeline_read_fd;
     h->version = SSRD_VERSION;
+    memcpy(h->nonce_mark, nonce_mark(), sizeof h->nonce_mark);
 }
 
 int generation_new(const struct generation_host *host, uint32_t number, struct config *config,

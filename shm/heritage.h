@@ -31,6 +31,8 @@ struct heritage_file {
     size_t bytes;
 };
 
+#define HERITAGE_NONCE_BYTES 32u
+
 /* Of a template: before the head's outlet, up to the page's, behind it. */
 #define HERITAGE_TEMPLATE_PARTS 3
 
@@ -60,6 +62,8 @@ struct heritage {
     int master_wake_fd;  /* eventfd: a child writes 1 when its peer row has news for the master */
     int lifeline_fd;     /* read end of a pipe whose write end only the master has: EOF = it died */
     const char *version; /* of ssrd */
+    /* What stands in pages for their nonces: the same in all generations of a master, known to nobody outside. */
+    char nonce_mark[HERITAGE_NONCE_BYTES + 1];
 };
 
 /*

@@ -98,6 +98,7 @@ void page_build(const struct page_source *source, struct page *buf)
     buf->render_us = source->render_us;
     buf->age_s = source->age_s;
     buf->flags = source->flags;
+    buf->nonce = source->nonce;
     buf->status = source->status;
     buf->tag_count = (uint16_t)source->tag_count;
     buf->key_bytes = (uint32_t)source->key.bytes;

@@ -43,6 +43,7 @@ enum page_flag {
     PAGE_OWN_CONTROL = 2,  /* and the application's Cache-Control, not our default */
     PAGE_OWN_ETAG = 4,     /* and its ETag, not ours */
     PAGE_OWN_MODIFIED = 8, /* and its Last-Modified */
+    PAGE_NONCE = 32,       /* has marks in the place of nonces: worker/nonce.h */
     PAGE_PACKABLE = 16,    /* may be sent in other encodings: worker/encode.h */
 };
 /* In a worker's own copy: packing in this encoding was tried, and gained nothing. */
@@ -76,7 +77,7 @@ struct page {
     uint32_t tags_offset;
     uint32_t age_s; /* how old it was when it was stored, by its own Age */
     uint32_t flags; /* enum page_flag */
-    uint32_t reserved;
+    uint32_t nonce; /* PAGE_NONCE: which marks */
     struct page_variant variant[PAGE_ENCODINGS];
 };
 static_assert(sizeof(struct page) == 120 + PAGE_ENCODINGS * sizeof(struct page_variant),
@@ -94,6 +95,7 @@ struct page_source {
     uint32_t render_us;
     uint32_t age_s;
     uint32_t flags;
+    uint32_t nonce;
     uint16_t status;
     struct span key;
     uint32_t path_offset_in_key;

@@ -295,6 +295,7 @@ static struct js *load_with(const struct heritage *heritage, bool browser, struc
         .isolation = isolation_of(heritage->config),
         .generation = heritage->generation,
         .version = heritage->version,
+        .nonce = heritage->nonce_mark,
         .console = console_to_log,
         .locate = source_maps_error,
         .outside = {refuse_outside, forget_outside},

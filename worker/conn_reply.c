@@ -12,6 +12,7 @@
 #include "worker/http_date.h"
 #include "worker/http_range.h"
 #include "worker/http_state.h"
+#include "worker/nonce.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -159,8 +160,8 @@ static struct portion judge_conditions(const struct http_parse *head, const stru
     if (likely(!(head->conditions & HTTP_RANGE)))
         return p;
     i = http_parse_find(head, "range", 5, 0);
-    if (i < 0 || !is_hit || head->method != HTTP_GET || !condition_range(head, &known, now_s) ||
-        http_parse_find(head, "range", 5, i + 1) >= 0)
+    if (i < 0 || !is_hit || (page->flags & PAGE_NONCE) || head->method != HTTP_GET ||
+        !condition_range(head, &known, now_s) || http_parse_find(head, "range", 5, i + 1) >= 0)
         return p;
     switch (http_range_parse(http_parse_value(head, i), v->body_bytes, &p.first, &p.bytes)) {
     case HTTP_RANGE_WHOLE:
@@ -200,6 +201,40 @@ static void add_portion_head(struct reply_text *text, const struct page *page,
     }
 }
 
+/* A body of any size in a holder of its own, as pages are. */
+static bool add_large_body(struct http *http, const char *body, size_t body_bytes)
+{
+    struct hot_page *holder = hot_alloc(http->hot, body_bytes);
+
+    if (!holder)
+        return false;
+    memcpy(&holder->page, body, body_bytes);
+    out_body(http, holder, (const char *)&holder->page, body_bytes);
+    hot_release(holder);
+    return true;
+}
+
+/* A page with marks goes out as a copy, with a nonce of its own in head and body. */
+static void add_with_nonce(struct conn *c, struct reply_text *head, const char *body, size_t bytes)
+{
+    struct http *http = c->http;
+    const char *mark = http->worker->heritage->nonce_mark;
+    struct hot_page *holder = hot_alloc(http->hot, bytes);
+    char nonce[HERITAGE_NONCE_BYTES];
+
+    if (!holder || !nonce_draw(nonce)) { /* the mark itself must not get out */
+        hot_release(holder);
+        c->dead = true;
+        return;
+    }
+    nonce_put(head->data, head->bytes, mark, nonce);
+    out_end(http, head);
+    memcpy(&holder->page, body, bytes);
+    nonce_put((char *)&holder->page, bytes, mark, nonce);
+    out_body(http, holder, (const char *)&holder->page, bytes);
+    hot_release(holder);
+}
+
 void conn_reply_page(struct conn *c, const struct http_parse *head, struct hot_page *hot,
                      const struct reply_cache *cache)
 {
@@ -220,25 +255,16 @@ void conn_reply_page(struct conn *c, const struct http_parse *head, struct hot_p
         add_timing(c, &text, cache->origin, cache->origin <= REPLY_STALE ? 0 : page->render_us);
     end_head(c, head, &text,
              (page->flags & PAGE_OWN_DATE) && (p.status == page->status || p.status < 400));
-    out_end(http, &text);
-    if (p.body)
-        out_body(http, hot, page_at(page, v->body_offset) + p.first, p.bytes);
+    if (unlikely(page->flags & PAGE_NONCE)) {
+        add_with_nonce(c, &text, page_at(page, v->body_offset), p.body ? p.bytes : 0);
+    } else {
+        out_end(http, &text);
+        if (p.body)
+            out_body(http, hot, page_at(page, v->body_offset) + p.first, p.bytes);
+    }
     count(c, head, p.status);
     observe(c, cache->origin);
     note_access(c, head, p.status, p.body ? p.bytes : 0, origin_text(cache->origin));
-}
-
-/* A body of any size in a holder of its own, as pages are. */
-static bool add_large_body(struct http *http, const char *body, size_t body_bytes)
-{
-    struct hot_page *holder = hot_alloc(http->hot, body_bytes);
-
-    if (!holder)
-        return false;
-    memcpy(&holder->page, body, body_bytes);
-    out_body(http, holder, (const char *)&holder->page, body_bytes);
-    hot_release(holder);
-    return true;
 }
 
 void conn_hint(struct conn *c, struct span links)

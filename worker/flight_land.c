@@ -14,6 +14,7 @@
 #include "worker/http_state.h"
 #include "worker/invalidate.h"
 #include "worker/lookup.h"
+#include "worker/nonce.h"
 #include "worker/worker.h"
 
 #include <errno.h>
@@ -238,9 +239,10 @@ static struct hot_page *build_page(const struct flight *f, const struct key *key
                                    const struct cache_verdict *verdict, const char **ret_why)
 {
     char head_text[HTTP_HEAD_BYTES_MAX];
-    char etag[REPLY_ETAG_BYTES];
+    char etag[2 + REPLY_ETAG_BYTES];
     struct reply_text head = {head_text, 0, sizeof head_text, false};
     bool has_body = reply_status_has_body(result->status);
+    bool has_nonce = result->reads.nonce;
     struct span body = {has_body && result->body_bytes ? result->body : "",
                         has_body ? result->body_bytes : 0};
     uint64_t now_ms = f->all->http->now_ms;
@@ -251,9 +253,12 @@ static struct hot_page *build_page(const struct flight *f, const struct key *key
     struct hot_page *hot;
     size_t bytes;
 
-    reply_etag(body.data, body.bytes, etag);
+    memcpy(etag, "W/", 2); /* weak, where each answer has other bytes */
+    reply_etag(body.data, body.bytes, etag + 2);
     reply_page_head(&head, f->policy, result, verdict,
-                    (struct span){etag, has_body ? REPLY_ETAG_BYTES : 0}, &about);
+                    (struct span){etag + (has_nonce ? 0 : 2),
+                                  has_body ? REPLY_ETAG_BYTES + (has_nonce ? 2 : 0) : 0},
+                    &about);
     if (head.overflow) {
         *ret_why = "the page's head is larger than 16 KiB";
         return NULL;
@@ -269,7 +274,9 @@ static struct hot_page *build_page(const struct flight *f, const struct key *key
         .swr_until_ms = until(end_ms + verdict->swr_ms, verdict->age_ms, fresh_until_ms),
         .sie_until_ms = until(end_ms + verdict->sie_ms, verdict->age_ms, fresh_until_ms),
         .age_s = (uint32_t)(verdict->age_ms / 1000),
-        .flags = about.flags | (verdict->packable ? PAGE_PACKABLE : 0),
+        .flags =
+            about.flags | (verdict->packable ? PAGE_PACKABLE : 0) | (has_nonce ? PAGE_NONCE : 0),
+        .nonce = has_nonce ? nonce_mark_id(f->all->worker->heritage->nonce_mark) : 0,
         .render_us = (uint32_t)(f->job.render_ns / 1000),
         .status = result->status,
         .key = {key->data, key->bytes},
@@ -353,7 +360,7 @@ static void judge(struct flight *f, const struct js_result *result, struct landi
     l->key = f->key;
     l->may_mark = true;
     cache_policy_judge(f->policy, result, &asked, &l->verdict);
-    l->verdict.packable = encoder_pays(f->all->http->encoder, result);
+    l->verdict.packable = encoder_pays(f->all->http->encoder, result) && !result->reads.nonce;
     if (f->kind == FLIGHT_BYPASS || f->key.bytes == 0)
         l->verdict.store = false;
     if (!l->verdict.store || flight_page_key(f, &l->verdict, &l->key))

@@ -83,11 +83,12 @@ enum js_isolation {
 };
 
 struct js_options {
-    uint64_t heap_bytes;    /* old generation; the render that meets it ends with JS_OOM */
-    uint64_t stack_bytes;   /* 0: default (984 KiB) */
-    uint32_t generation;    /* globalThis.ssr.generation */
-    const char *version;    /* globalThis.ssr.version; kept */
-    bool browser_globals;   /* stand-ins for window, document, … (polyfills/browser_stubs.js) */
+    uint64_t heap_bytes;  /* old generation; the render that meets it ends with JS_OOM */
+    uint64_t stack_bytes; /* 0: default (984 KiB) */
+    uint32_t generation;  /* globalThis.ssr.generation */
+    const char *version;  /* globalThis.ssr.version; kept */
+    const char *nonce;    /* globalThis.ssr.nonce, a mark that the owner replaces; kept; NULL: "" */
+    bool browser_globals; /* stand-ins for window, document, … (polyfills/browser_stubs.js) */
     bool later_collections; /* later methods of Map and Set too (polyfills/later.js) */
     bool own_location;      /* the bundle sets globalThis.location: each render's is its own */
     /* console.*: called on the owner's thread during JavaScript; text borrowed for the call. */
@@ -221,6 +222,7 @@ struct js_reads {
     bool cookie;
     bool authorization;
     bool all;                       /* walked over all headers */
+    bool nonce;                     /* ssr.nonce: its page has the mark */
     const struct js_header *header; /* names (lower case) of the other headers it read; no values */
     size_t header_count;
 };

@@ -40,6 +40,22 @@ static void note(js_open *render, const std::string &name)
         {render->read_text.keep(name.data(), name.size()), name.size(), "", 0});
 }
 
+/* () -> ssr.nonce. "" where a part of the page is out already: it could no longer be found there. */
+static void nonce(const v8::FunctionCallbackInfo<v8::Value> &info)
+{
+    js *js = js_of(info.GetIsolate());
+    js_open *render = js_current(js);
+    const char *mark = js->options.nonce ? js->options.nonce : "";
+
+    if (!render || !render->serial)
+        js->nonce_for_all = true;
+    else if (render->parted || render->room || render->request.call != JS_CALL_PAGE)
+        mark = "";
+    else
+        render->read_nonce = true;
+    info.GetReturnValue().Set(js_string(info.GetIsolate(), mark, strlen(mark)));
+}
+
 static void url(const v8::FunctionCallbackInfo<v8::Value> &info)
 {
     js_open *render = current(info);
@@ -137,6 +153,6 @@ static const js_native list[] = {
     {"requestUrl", url},           {"requestMethod", method},
     {"requestHeader", header_get}, {"requestHeaders", headers_all},
     {"requestBody", body},         {"keepSignal", keep_signal},
-    {"keptSignal", kept_signal},
+    {"keptSignal", kept_signal},   {"nonce", nonce},
 };
 const js_native_list js_request_natives = {list, sizeof list / sizeof list[0]};

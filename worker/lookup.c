@@ -6,6 +6,7 @@
 #include "shm/purge.h"
 #include "worker/hot.h"
 #include "worker/http_state.h"
+#include "worker/nonce.h"
 
 #include <errno.h>
 #include <mimalloc.h>
@@ -61,7 +62,9 @@ static struct hot_page *find_cold(struct http *http, const struct key *key, uint
         return NULL;
     hot->checked_epoch = epoch;
     if (cold_copy(http->worker->cold, &ref, key->data, key->bytes, &hot->page) != 0 ||
-        !is_ours(http, &hot->page)) {
+        !is_ours(http, &hot->page) ||
+        ((hot->page.flags & PAGE_NONCE) &&
+         hot->page.nonce != nonce_mark_id(http->worker->heritage->nonce_mark))) {
         hot_release(hot);
         return NULL;
     }

@@ -4,6 +4,9 @@
 
 #include "worker/conn.h"
 #include "worker/http_reply.h"
+#include "worker/http_state.h"
+#include "worker/nonce.h"
+#include "worker/worker.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -73,18 +76,39 @@ static json_t *headers_of(const char *head, size_t head_bytes)
     return object;
 }
 
+/* Head and body, with a nonce where the page has marks for one. */
+static bool fill(const struct conn *c, const struct page *page, const struct page_variant *v,
+                 char *text)
+{
+    char nonce[HERITAGE_NONCE_BYTES];
+
+    memcpy(text, page_at(page, v->head_offset), v->head_bytes);
+    memcpy(text + v->head_bytes, page_at(page, v->body_offset), v->body_bytes);
+    if (!(page->flags & PAGE_NONCE))
+        return true;
+    if (!nonce_draw(nonce))
+        return false;
+    nonce_put(text, v->head_bytes + (size_t)v->body_bytes, c->http->worker->heritage->nonce_mark,
+              nonce);
+    return true;
+}
+
 void request_reply_json(struct conn *c, const struct http_parse *head, const struct hot_page *hot,
                         const char *id)
 {
     const struct page *page = &hot->page;
     const struct page_variant *v = &page->variant[PAGE_IDENTITY];
-    json_t *headers = headers_of(page_at(page, v->head_offset), v->head_bytes);
-    json_t *html = json_stringn(page_at(page, v->body_offset), v->body_bytes);
-    json_t *object = NULL;
+    size_t bytes = v->head_bytes + (size_t)v->body_bytes;
+    autofree char *text = malloc(bytes + 1);
+    json_t *headers = NULL, *html = NULL, *object = NULL;
     char lines[64] = "";
 
     if (*id)
         (void)snprintf(lines, sizeof lines, "X-Request-Id: %s\r\n", id);
+    if (text && fill(c, page, v, text)) {
+        headers = headers_of(text, v->head_bytes);
+        html = json_stringn(text + v->head_bytes, v->body_bytes);
+    }
     if (headers && html)
         object = json_pack("{s:i, s:O, s:O}", "status", (int)page->status, "headers", headers,
                            "html", html);
