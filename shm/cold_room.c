@@ -244,6 +244,8 @@ bool room_reclaim(struct cold *cold, const struct reclaim *r)
     if (!empty_segment(cold, r))
         return false;
     FAULT(room_emptied);
+    if (cold->survivors > 0)
+        FAULT(room_survivors_wait);
     if (!ring_open(&cold->ring, r->segment))
         return false;
     FAULT(room_opened);
