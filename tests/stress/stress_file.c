@@ -358,9 +358,13 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "stress_file [--only POINT]\n");
         return 64;
     }
-    (void)snprintf(folder, sizeof folder, "/tmp/ssrd-stress-XXXXXX");
-    if (mkdtemp(folder) == NULL)
-        return 71;
+    /* in memory where that can be: hundreds of files are written out, and no machine goes down here */
+    (void)snprintf(folder, sizeof folder, "/dev/shm/ssrd-stress-XXXXXX");
+    if (mkdtemp(folder) == NULL) {
+        (void)snprintf(folder, sizeof folder, "/tmp/ssrd-stress-XXXXXX");
+        if (mkdtemp(folder) == NULL)
+            return 71;
+    }
     (void)snprintf(path, sizeof path, "%s/cache", folder);
     for (int point = 0; point < FAULT_POINTS; point++) {
         if (fault_by((enum fault_point)point) != FAULT_BY_KEEPER ||
