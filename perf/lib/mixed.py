@@ -24,8 +24,9 @@ def start_node(session, workers, cpus=None):
 
 
 def ask(s, path):
-    """One request over a connection that stays open; the body of its 200."""
-    s.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    """One request over a connection that stays open; the body of its 200. The host is that of http1.get(), or it is
+    another page."""
+    s.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{s.getpeername()[1]}\r\n\r\n".encode())
     data = b""
     while b"\r\n\r\n" not in data:
         more = s.recv(65536)

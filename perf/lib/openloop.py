@@ -22,7 +22,7 @@ class Pool:
             self.failed += 1
             return None
         try:
-            writer.write(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n\r\n".encode())  # as http1.get()
             head = await reader.readuntil(b"\r\n\r\n")
             fields = head.lower()
             at = fields.index(b"content-length:")
