@@ -235,8 +235,11 @@ static void add_with_nonce(struct conn *c, struct reply_text *head, const char *
     hot_release(holder);
 }
 
-void conn_reply_page(struct conn *c, const struct http_parse *head, struct hot_page *hot,
-                     const struct reply_cache *cache)
+/* dressed: it may have marks for nonces, or gets Server-Timing. Made twice, so that what most answers are has no registers to
+ * save for what few are. */
+static inline __attribute__((always_inline)) void
+reply_page(struct conn *c, const struct http_parse *head, struct hot_page *hot,
+           const struct reply_cache *cache, bool dressed)
 {
     struct http *http = c->http;
     const struct page *page = &hot->page;
@@ -251,11 +254,11 @@ void conn_reply_page(struct conn *c, const struct http_parse *head, struct hot_p
         reply_add(&text, page_at(page, v->head_offset), v->head_bytes);
     }
     reply_cache_lines(&text, cache);
-    if (unlikely(http->config->http.server_timing))
+    if (dressed && http->server_timing)
         add_timing(c, &text, cache->origin, cache->origin <= REPLY_STALE ? 0 : page->render_us);
     end_head(c, head, &text,
              (page->flags & PAGE_OWN_DATE) && (p.status == page->status || p.status < 400));
-    if (unlikely(page->flags & PAGE_NONCE)) {
+    if (dressed && (page->flags & PAGE_NONCE)) {
         add_with_nonce(c, &text, page_at(page, v->body_offset), p.body ? p.bytes : 0);
     } else {
         out_end(http, &text);
@@ -265,6 +268,22 @@ void conn_reply_page(struct conn *c, const struct http_parse *head, struct hot_p
     count(c, head, p.status);
     observe(c, cache->origin);
     note_access(c, head, p.status, p.body ? p.bytes : 0, origin_text(cache->origin));
+}
+
+static void __attribute__((noinline, cold))
+reply_dressed(struct conn *c, const struct http_parse *head, struct hot_page *hot,
+              const struct reply_cache *cache)
+{
+    reply_page(c, head, hot, cache, true);
+}
+
+void conn_reply_page(struct conn *c, const struct http_parse *head, struct hot_page *hot,
+                     const struct reply_cache *cache)
+{
+    if (unlikely((hot->page.flags & PAGE_NONCE) || c->http->server_timing))
+        reply_dressed(c, head, hot, cache);
+    else
+        reply_page(c, head, hot, cache, false);
 }
 
 void conn_hint(struct conn *c, struct span links)
@@ -308,7 +327,7 @@ void conn_stream_begin(struct conn *c, const struct http_parse *head, struct spa
 
     add_stream_fields(&text, fields);
     reply_cache_lines(&text, cache);
-    if (unlikely(http->config->http.server_timing))
+    if (unlikely(http->server_timing))
         add_timing(c, &text, cache->origin, 0);
     end_head(c, head, &text, has_date);
     out_end(http, &text);

@@ -394,6 +394,7 @@ int http_new(struct worker *worker, struct http **ret_http)
         return -ENOMEM;
     http->worker = worker;
     http->config = config;
+    http->server_timing = config->http.server_timing;
     http->region = worker->heritage->region;
     http->limits = (struct http_limits){config->http.max_header_bytes, config->http.max_body_bytes};
     http->body_bytes_max = in_bodies_max(http->limits.body_bytes);

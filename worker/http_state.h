@@ -61,6 +61,7 @@ struct http {
     uint64_t wake_ns; /* mono, taken when a callback begins */
     uint64_t now_ms;  /* cold clock, taken when a callback begins: also the clock of deadlines */
     struct reply_date date;
+    bool server_timing; /* http.server_timing, at hand: each hit looks */
     struct hot *hot;
     struct requests *requests;
     struct encoder *encoder;
