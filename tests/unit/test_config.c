@@ -205,8 +205,7 @@ static void env_takes_any_yaml_and_keeps_its_types(void **state)
 
 static void values_that_have_no_effect_are_warned_of_one_by_one(void **state)
 {
-    assert_int_equal(parse_with("native: [a]\nremote: {ttl: 2h}\n", NULL, 0),
-                     0);
+    assert_int_equal(parse_with("native: [a]\nremote: {ttl: 2h}\n", NULL, 0), 0);
     assert_int_equal(problems.count, 2);
     assert_non_null(strstr(problems.text[0], "`native"));
     accept("render: {isolation: context, stall: 0}\nbundle: {format: module}\ncompression: "

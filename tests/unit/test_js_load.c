@@ -67,8 +67,8 @@ static void bundles_that_cannot_load_say_why(void **state)
                    "can't find \"./y.js\" (y.js), imported by bundle.js", "");
     assert_string_equal(b->file, "bundle.js");
     assert_int_equal(b->line, 1);
-    expect_refused(b, "require('./y.js')", "\"./y.js\" is a file, and require() gives only node:",
-                   "");
+    expect_refused(b, "require('./y.js')",
+                   "\"./y.js\" is a file, and require() gives only node:", "");
     expect_refused(b, "require('fs')", "node:fs is not available here", "edge");
     expect_refused(b, "import 'node:fs'", "node:fs is not available here, imported by bundle.js",
                    "edge");
