@@ -13,6 +13,7 @@
 
 extern char **environ;
 
+static char **moved; /* setenv() puts another array in its place */
 static char *room;
 static size_t room_bytes;
 
@@ -32,7 +33,7 @@ static bool move_environment(void)
         if (!copy[i])
             return false; /* leaks a little in a process that has no memory */
     }
-    environ = copy;
+    environ = moved = copy;
     return true;
 }
 
