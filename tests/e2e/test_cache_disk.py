@@ -11,7 +11,7 @@ import pytest
 import harness
 
 MIB = 1 << 20
-COUNTING = "let n = Date.now(); globalThis.renderPage = (url) => ({body: url + ' render ' + ++n + ' '.repeat(3000)});"
+COUNTING = "let n = Date.now() * 1000; globalThis.renderPage = (url) => ({body: url + ' render ' + ++n + ' '.repeat(3000)});"
 CAP_SYS_ADMIN = 21
 
 

@@ -12,7 +12,7 @@ import harness
 
 QUIET = {"warmup": []}
 # No page of one server is like one of another.
-COUNTING = "let n = Date.now(); globalThis.renderPage = (url) => ({body: url + ' render ' + ++n + ' '.repeat(3000), cache: %s});"
+COUNTING = "let n = Date.now() * 1000; globalThis.renderPage = (url) => ({body: url + ' render ' + ++n + ' '.repeat(3000), cache: %s});"
 
 
 @pytest.fixture
