@@ -6,6 +6,7 @@
 #include "master/config_walk.h"
 
 #include "master/config_value.h"
+#include "shm/routepath.h"
 
 #include <errno.h>
 #include <string.h>
@@ -86,6 +87,17 @@ static void warn_if_hidden(struct config_loading *loading, const struct config_n
     }
 }
 
+/* In the form in which paths are compared with it: returns owned. */
+static char *plain_match(const char *match)
+{
+    size_t bytes = strlen(match);
+    char *plain = malloc(bytes + 1);
+
+    if (plain)
+        plain[routepath_normalise(match, bytes, plain)] = '\0';
+    return plain;
+}
+
 int config_route_load(struct config_loading *loading)
 {
     struct config_route_list *routes = &loading->config->routes;
@@ -105,12 +117,12 @@ int config_route_load(struct config_loading *loading)
             continue;
         }
         match = read_match(loading, node);
-        if (match)
-            warn_if_hidden(loading, node, routes, match);
-        route->match = strdup(match ? match : "/");
-        routes->count++; /* also half-built: freed with the config */
+        route->match = plain_match(match ? match : "/");
         if (!route->match)
             return -ENOMEM;
+        if (match)
+            warn_if_hidden(loading, node, routes, route->match);
+        routes->count++; /* also half-built: freed with the config */
         rc = inherit(&loading->config->policy, &route->policy);
         if (rc == 0)
             rc = config_walk(loading, node, "", &route->policy);

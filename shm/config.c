@@ -5,11 +5,15 @@
  */
 #include "shm/config.h"
 
+#include "shm/routepath.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-const struct config_policy *config_policy_for(const struct config *config, const char *path,
-                                              size_t path_bytes)
+#define ROUTED_BYTES_MAX 8192u /* longer ones are no target of a request */
+
+static const struct config_policy *policy_of_plain(const struct config *config, const char *path,
+                                                   size_t path_bytes)
 {
     for (size_t i = 0; i < config->routes.count; i++) {
         const struct config_route *route = &config->routes.item[i];
@@ -23,6 +27,19 @@ const struct config_policy *config_policy_for(const struct config *config, const
         }
     }
     return &config->policy;
+}
+
+const struct config_policy *config_policy_for(const struct config *config, const char *path,
+                                              size_t path_bytes)
+{
+    char plain[ROUTED_BYTES_MAX];
+
+    if (config->routes.count == 0)
+        return &config->policy;
+    if (path_bytes == 0 || path_bytes > sizeof plain || *path != '/' ||
+        !routepath_is_odd(path, path_bytes))
+        return policy_of_plain(config, path, path_bytes);
+    return policy_of_plain(config, plain, routepath_normalise(path, path_bytes, plain));
 }
 
 static void str_list_done(struct str_list *list)

@@ -206,7 +206,8 @@ struct config {
     struct config_route_list routes;
 };
 
-/* The policy of the first route that matches, else the global one. path: without query. */
+/* The policy of the first route that matches, else the global one. path: without query, as sent: it is brought into
+ * the form that routes see (routepath.h). */
 const struct config_policy *config_policy_for(const struct config *config, const char *path,
                                               size_t path_bytes);
 

@@ -63,6 +63,16 @@ def test_head_has_the_headers_of_get_and_no_body(ssrd):
         assert client.get("/p").body == get.body, "no stray byte between"
 
 
+def test_another_spelling_of_a_path_does_not_step_around_its_route(ssrd):
+    server = ssrd("globalThis.renderPage = (url, data, request) => decodeURI(new URL(request.url).pathname);",
+                  {"routes": [{"match": "/account/*", "headers": {"x-route": "account"}}]})
+    for path in ("/account/me", "/%61ccount/me", "/x/../account/me", "/x/%2e%2E/account/me", "/./account/me",
+                 "/x\\..\\account\\me", "/account/../x", "/accounts/me"):
+        answer = server.get(path)
+        assert answer["x-route"] == ("account" if answer.text.startswith("/account/") else None), (path, answer)
+    assert server.get("/%61ccount/me").text == "/account/me"
+
+
 def test_methods_that_the_bundle_can_not_answer_are_405(ssrd):
     server = ssrd("globalThis.renderPage = (url) => 'x';")
     for method in ("POST", "PUT", "DELETE", "PATCH"):

@@ -261,6 +261,10 @@ static void the_first_route_that_matches_wins(void **state)
     assert_ptr_equal(config_policy_for(config, "/a/bc", 5), &config->routes.item[1].policy);
     assert_ptr_equal(config_policy_for(config, "/a/", 3), &config->routes.item[1].policy);
     assert_ptr_equal(config_policy_for(config, "/a", 2), &config->routes.item[2].policy);
+    assert_ptr_equal(config_policy_for(config, "/c/../%61/b", 11), &config->routes.item[0].policy);
+    accept("routes:\n  - match: /caf%c3%a9/*\n  - match: /%40x/.*\n");
+    assert_ptr_equal(config_policy_for(config, "/caf%C3%A9/y", 12), &config->routes.item[0].policy);
+    assert_ptr_equal(config_policy_for(config, "/@x/.y", 6), &config->routes.item[1].policy);
     assert_ptr_equal(config_policy_for(config, "*", 1), &config->policy);
     assert_ptr_equal(config_policy_for(config, "", 0), &config->policy);
 }
