@@ -5,9 +5,10 @@
 #include "shm/config.h"
 #include "shm/keypath.h"
 #include "shm/purge.h"
+#include "worker/url.h"
 
+#include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 bool invalidate_is_safe(uint8_t method)
 {
@@ -43,45 +44,58 @@ static void purge_path(struct purge *purge, const struct config *config, struct 
         purge_url(purge, path, bytes);
 }
 
-/* Path and query of a URL on this host; bytes 0: it is on another one, or relative to the path, which no
- * framework sends and which is not worth a resolver. */
-static struct span on_host(struct span url, struct span host)
+/* Where the request went, as a URL: what others are relative to. False: no memory. */
+static bool base_of(const struct http_parse *head, struct url *base)
 {
-    const char *slash;
-    size_t scheme = 0;
+    struct span host = http_parse_host(head);
+    struct span target = http_parse_target(head);
+    char text[HTTP_HOST_BYTES_MAX + HTTP_TARGET_BYTES_MAX + 16];
+    int n = snprintf(text, sizeof text, "http://%.*s%.*s", (int)host.bytes, host.data,
+                     (int)target.bytes, target.data);
 
-    if (url.bytes >= 2 && url.data[0] == '/' && url.data[1] == '/')
-        scheme = 2;
-    else if (url.bytes >= 7 && strncasecmp(url.data, "http://", 7) == 0)
-        scheme = 7;
-    else if (url.bytes >= 8 && strncasecmp(url.data, "https://", 8) == 0)
-        scheme = 8;
-    else
-        return url.bytes > 0 && *url.data == '/' ? url : (struct span){NULL, 0};
-    slash = memchr(url.data + scheme, '/', url.bytes - scheme);
-    if (!slash || (size_t)(slash - url.data) - scheme != host.bytes ||
-        strncasecmp(url.data + scheme, host.data, host.bytes) != 0)
-        return (struct span){NULL, 0};
-    return (struct span){slash, url.bytes - (size_t)(slash - url.data)};
+    return n > 0 && (size_t)n < sizeof text && url_parse(base, text, (size_t)n, NULL) == 0;
+}
+
+/* Whether by http or https: a proxy in front may speak either. */
+static bool is_same_host(const struct url *a, const struct url *b)
+{
+    return a->scheme.bytes >= 4 && memcmp(a->scheme.data, "http", 4) == 0 && a->special &&
+           a->port == b->port && a->host.bytes == b->host.bytes &&
+           memcmp(a->host.data, b->host.data, a->host.bytes) == 0;
+}
+
+static void purge_reference(struct purge *purge, const struct config *config,
+                            const struct url *base, const struct js_header *h)
+{
+    char text[HTTP_TARGET_BYTES_MAX];
+    struct url url = {.port = URL_NO_PORT};
+    int n = -1;
+
+    if (url_parse(&url, h->value, h->value_bytes, base) == 0 && is_same_host(&url, base))
+        n = snprintf(text, sizeof text, "%.*s%s%.*s", (int)url.path.bytes, url.path.data,
+                     url.has_query ? "?" : "", (int)url.query.bytes,
+                     url.query.data ? url.query.data : "");
+    if (n > 0 && (size_t)n < sizeof text)
+        purge_path(purge, config, (struct span){text, (size_t)n});
+    url_done(&url);
 }
 
 void invalidate(struct purge *purge, const struct config *config, const struct http_parse *head,
                 const struct js_result *result)
 {
-    struct span host = http_parse_host(head);
+    struct url base = {.port = URL_NO_PORT};
 
     if (invalidate_is_safe(head->method) || result->status < 200 || result->status >= 400)
         return;
     purge_path(purge, config, http_parse_target(head));
     for (size_t i = 0; i < result->header_count; i++) {
         const struct js_header *h = &result->headers[i];
-        struct span url;
 
         if (!(h->name_bytes == 8 && memcmp(h->name, "location", 8) == 0) &&
             !(h->name_bytes == 16 && memcmp(h->name, "content-location", 16) == 0))
             continue;
-        url = on_host((struct span){h->value, h->value_bytes}, host);
-        if (url.bytes > 0)
-            purge_path(purge, config, url);
+        if (base.has_host || base_of(head, &base))
+            purge_reference(purge, config, &base, h);
     }
+    url_done(&base);
 }

@@ -16,7 +16,7 @@ bool invalidate_is_safe(uint8_t method);
 
 /*
  * After an answer to an unsafe request, before it is sent: purges the URL of the request, and those of Location and
- * Content-Location on the same host, if the status is 2xx or 3xx. A purge is by path and query, whatever the host: it may take more, never less.
+ * Content-Location, absolute or relative, on the same host and port, if the status is 2xx or 3xx. A purge is by path and query, whatever the host: it may take more, never less.
  */
 void invalidate(struct purge *purge, const struct config *config, const struct http_parse *head,
                 const struct js_result *result);

@@ -64,8 +64,12 @@ static void a_successful_unsafe_request_purges_its_url(void **state)
 
 static void so_are_the_urls_that_its_answer_names_on_this_host(void **state)
 {
-    static const char *const here[] = {"/a", "http://A/a", "https://a/a#top", "//a/a"};
-    static const char *const there[] = {"http://b/a", "//b/a", "http://a", "a", "", "http://ab/a"};
+    static const char *const here[] = {
+        "/a",  "http://A/a", "https://a/a#top", "//a/a",         "a",
+        "./a", "../a#x",     "/x/../a",         "http://a:80/a", "/%2e/a"};
+    static const char *const there[] = {"http://b/a", "//b/a",       "http://a",      "b",
+                                        "",           "http://ab/a", "http://a:81/a", "ftp://a/a",
+                                        "http://%/a", "?a"};
     struct fixture *f = *state;
     int fd = client(f);
 
