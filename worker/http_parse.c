@@ -122,9 +122,19 @@ static int on_chunk_header(llhttp_t *llhttp)
     return 0;
 }
 
+/* Behind the last chunk's header come trailers, which are looked at twice (check_trailer()). */
+static int on_chunk_header_seen(llhttp_t *llhttp)
+{
+    int refused = on_chunk_header(llhttp);
+
+    return refused || llhttp->content_length > 0 ? refused : HPE_PAUSED;
+}
+
 static int on_message_complete(llhttp_t *llhttp)
 {
-    (void)llhttp;
+    struct http_parse *p = llhttp->data;
+
+    p->complete = true;
     return HPE_PAUSED;
 }
 
@@ -135,7 +145,7 @@ static const llhttp_settings_t settings = {
     .on_header_value = on_value,
     .on_headers_complete = on_headers_complete,
     .on_body = on_body,
-    .on_chunk_header = on_chunk_header,
+    .on_chunk_header = on_chunk_header_seen,
     .on_message_complete = on_message_complete,
 };
 
@@ -565,19 +575,64 @@ enum http_progress http_parse_head(struct http_parse *p, const char *base, size_
 
 enum http_progress http_parse_body(struct http_parse *p, const char *data, size_t bytes,
                                    http_body_sink *sink, void *arg, size_t *ret_used)
+/*
+ * Of trailers llhttp 8.1 takes lines that end with LF alone, fold, or have no name. Their lines once more, as the head's seams:
+ * each begins with what may begin a name, or is the empty one, and ends with CRLF.
+ */
+static bool check_trailer(struct http_parse *p, const char *data, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        bool was_return = p->trailer == TRAILER_RETURN || p->trailer == TRAILER_LAST_RETURN;
+
+        if (was_return != (data[i] == '\n'))
+            return false;
+        if (was_return)
+            p->trailer = TRAILER_LINE;
+        else if (data[i] == '\r')
+            p->trailer = p->trailer == TRAILER_LINE ? TRAILER_LAST_RETURN : TRAILER_RETURN;
+        else if (p->trailer == TRAILER_LINE && !is_token_char((unsigned char)data[i]))
+            return false;
+        else
+            p->trailer = TRAILER_FIELD;
+    }
+    return true;
+}
+
+/* Feeds llhttp, up to where a callback pauses or the end of these bytes. */
+static enum llhttp_errno feed_body(struct http_parse *p, const char *data, size_t bytes,
+                                   size_t *ret_used)
 {
     enum llhttp_errno error;
 
-    p->llhttp.data = p;
-    p->sink = sink;
-    p->sink_arg = arg;
     if (llhttp_get_errno(&p->llhttp) == HPE_PAUSED)
         llhttp_resume(&p->llhttp);
     error = llhttp_execute(&p->llhttp, data, bytes);
     *ret_used = error == HPE_OK ? bytes : (size_t)(llhttp_get_error_pos(&p->llhttp) - data);
+    return error;
+}
+
+{
+    enum llhttp_errno error;
+
+    p->llhttp.data = p;
+    bool in_trailer = p->trailer != TRAILER_NOT_YET;
+    size_t from = 0;
+    p->sink = sink;
+    p->sink_arg = arg;
+    error = feed_body(p, data, bytes, ret_used);
+    if (error == HPE_PAUSED && !p->complete) { /* behind the last chunk's header */
+        from = *ret_used;
+        in_trailer = true;
+        p->trailer = TRAILER_LINE;
+        error = feed_body(p, data + from, bytes - from, ret_used);
+        *ret_used += from;
+    }
     p->raw_bytes += *ret_used;
     if (error == HPE_PAUSED)
         return HTTP_WHOLE;
+    if (in_trailer && (error == HPE_OK || error == HPE_PAUSED) &&
+        !check_trailer(p, data + from, *ret_used - from))
+        return refuse(p, 400, "the request body is malformed");
     if (error == HPE_USER || error == HPE_CB_CHUNK_HEADER) /* ours, which has said why */
         return HTTP_REFUSED;
     if (error != HPE_OK)

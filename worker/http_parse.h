@@ -41,6 +41,18 @@ enum http_condition {
     HTTP_RANGE = 32,
 };
 
+#define HTTP_NONE (-1)
+#define HTTP_SEVERAL (-2) /* nobody sends two: as good as none */
+
+/* Where in the trailers of a chunked body it is. */
+enum http_trailer {
+    TRAILER_NOT_YET,
+    TRAILER_LINE,  /* at the beginning of a line */
+    TRAILER_FIELD, /* in the midst of one */
+    TRAILER_RETURN,
+    TRAILER_LAST_RETURN, /* of the empty line */
+};
+
 struct http_parse {
     llhttp_t llhttp;
     const struct http_limits *limits;
@@ -71,6 +83,8 @@ struct http_parse {
     bool https;     /* by which the client came to that proxy, or the URL that a back end gave */
     bool in_name;
     bool folded;
+    bool complete;   /* llhttp has seen the end of the message */
+    uint8_t trailer; /* enum http_trailer */
 
     uint16_t status;         /* what to answer to a request that was refused */
     const char *reason;      /* a literal; goes to the client */
