@@ -50,6 +50,10 @@ struct conn {
     short watching; /* EV_READ, EV_WRITE or 0 */
     uint32_t who;   /* counters of the client's address: limit.h */
     struct conn_client client;
+    struct conn_client own; /* when renamed: client and who as they were */
+    uint32_t own_who;
+    bool
+        renamed; /* a proxy of ours has named its client, in the last request that had such fields */
     unsigned depth; /* from within, by fetch(): how many renders wait for it; 0: a client */
     bool counted;   /* among its connections */
     bool unwelcome; /* beyond http.limit.connections: told so, and closed */

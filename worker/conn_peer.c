@@ -25,13 +25,29 @@ void peer_note(struct conn *c, const struct sockaddr *peer)
     }
 }
 
-const char *peer_text(const struct conn *c, char *ret_text)
+const struct conn_client *peer_own(const struct conn *c)
 {
-    int family = c->client.family == 4 ? AF_INET : AF_INET6;
+    return c->renamed ? &c->own : &c->client;
+}
 
-    if (c->client.family == 0 || !inet_ntop(family, c->client.address, ret_text, INET6_ADDRSTRLEN))
+const char *peer_text(const struct conn *c, const struct http_parse *head, char *ret_text)
+{
+    const struct conn_client *who = head && head->forwarded ? &c->client : peer_own(c);
+
+    if (who->family == 0 ||
+        !inet_ntop(who->family == 4 ? AF_INET : AF_INET6, who->address, ret_text, INET6_ADDRSTRLEN))
         return "";
     return ret_text;
+}
+
+/* The request is of the proxy itself, or of nobody it names. */
+static void forget_name(struct conn *c)
+{
+    if (!c->renamed)
+        return;
+    c->client = c->own;
+    c->who = c->own_who;
+    c->renamed = false;
 }
 
 void peer_restore(struct conn *c, const struct conn_client *client)
@@ -107,8 +123,13 @@ static void take_forwarded(struct conn *c, struct http_parse *head)
     const struct http *http = c->http;
     struct sockaddr_storage client;
 
-    if (forwarded_client(head, http->trusted, http->trusted_count, &client))
+    forget_name(c);
+    if (forwarded_client(head, http->trusted, http->trusted_count, &client)) {
+        c->own = c->client;
+        c->own_who = c->who;
+        c->renamed = true;
         peer_note(c, (struct sockaddr *)&client);
+    }
     head->believed = true;
     forwarded_take_origin(head, http->trusted, http->trusted_count);
 }
@@ -125,6 +146,8 @@ bool peer_admit(struct conn *c, const struct http_parse *head)
 {
     static const char text[] = "429 Too Many Requests\n";
 
+    if (!head->forwarded)
+        forget_name(c);
     if (limit_request(c->http->limit, c->who, c->request_ns))
         return true;
     conn_reply_text(c, head, 429, NULL, "Retry-After: 1\r\n", text, sizeof text - 1);

@@ -27,8 +27,11 @@ void peer_left(struct conn *conn);          /* it is being closed */
 /* What the worker that had it knew, by a PROXY header. */
 void peer_restore(struct conn *conn, const struct conn_client *client);
 
-/* Its address as text, "" if it has none; ret_text: INET6_ADDRSTRLEN. */
-const char *peer_text(const struct conn *conn, char *ret_text);
+/* The other end, whomever requests were made for. Valid as long as the connection. */
+const struct conn_client *peer_own(const struct conn *conn);
+
+/* Whose request it is, as text, "" if nobody is known; head: NULL when it could not be read; ret_text: INET6_ADDRSTRLEN. */
+const char *peer_text(const struct conn *conn, const struct http_parse *head, char *ret_text);
 
 /* The PROXY header has come; family AF_UNSPEC: it names nobody. */
 void peer_proxied(struct conn *conn, const struct sockaddr_storage *client);

@@ -53,7 +53,7 @@ static void note_access(const struct conn *c, const struct http_parse *head, uin
     if (likely(!access_is_on()))
         return;
     access_write(&(struct access_line){
-        .peer = peer_text(c, address),
+        .peer = peer_text(c, head, address),
         .head = head,
         .status = status,
         .body_bytes = body_bytes,
@@ -454,5 +454,5 @@ void conn_reply_text(struct conn *c, const struct http_parse *head, uint16_t sta
             c->dead = true;
     }
     count(c, head, status);
-    note_access(c, head, status, body_bytes, "none");
+    note_access(c, head, status, head && head->method == HTTP_HEAD ? 0 : body_bytes, "none");
 }

@@ -5,6 +5,7 @@
 #include "shm/log.h"
 #include "shm/stats.h"
 #include "worker/conn.h"
+#include "worker/conn_peer.h"
 #include "worker/http_state.h"
 
 #include <errno.h>
@@ -157,7 +158,7 @@ static bool give_one(struct conn *c, const struct span *requests, size_t bytes, 
                                  .count = 1,
                                  .bytes = (uint32_t)bytes,
                                  .kind = {(uint8_t)c->kind},
-                                 .client = {c->client}};
+                                 .client = {*peer_own(c)}};
     struct iovec piece[1 + PIECES] = {{&head, sizeof head}};
 
     if (bytes > HANDOVER_BYTES)
@@ -180,7 +181,7 @@ static size_t give_idle(const struct http *http, struct conn **conn, size_t coun
     for (size_t i = 0; i < count; i++) {
         fd[i] = conn[i]->fd;
         head.kind[i] = (uint8_t)conn[i]->kind;
-        head.client[i] = conn[i]->client;
+        head.client[i] = *peer_own(conn[i]);
     }
     if (count == 0 || give(http, piece, fd, count, until_ns) != 0)
         return 0;

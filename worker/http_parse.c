@@ -152,7 +152,7 @@ static const llhttp_settings_t settings = {
 void http_parse_init(struct http_parse *p, const struct http_limits *limits)
 {
     memset(p, 0, offsetof(struct http_parse, field));
-    p->accept_encoding = -1;
+    p->accept_encoding = HTTP_NONE;
     llhttp_init(&p->llhttp, HTTP_REQUEST, &settings);
     p->llhttp.data = p;
     p->limits = limits;
@@ -472,8 +472,10 @@ static void take_field(struct http_parse *p, int i, struct seen *seen)
         seen->bad_length |= !take_length(p, f);
         break;
     case 15:
-        if (p->accept_encoding < 0 && same_name(name, "accept-encoding", 15))
-            p->accept_encoding = (int16_t)i;
+        if ((*name | 0x20) == 'x') /* Accept-Language is in most requests, and is neither */
+            note_forwarded(p, f);
+        else if (same_name(name, "accept-encoding", 15))
+            p->accept_encoding = p->accept_encoding == HTTP_NONE ? (int16_t)i : HTTP_SEVERAL;
         break;
     case 17:
         if (!same_name(name, "transfer-encoding", 17)) {
@@ -573,8 +575,6 @@ enum http_progress http_parse_head(struct http_parse *p, const char *base, size_
     }
 }
 
-enum http_progress http_parse_body(struct http_parse *p, const char *data, size_t bytes,
-                                   http_body_sink *sink, void *arg, size_t *ret_used)
 /*
  * Of trailers llhttp 8.1 takes lines that end with LF alone, fold, or have no name. Their lines once more, as the head's seams:
  * each begins with what may begin a name, or is the empty one, and ends with CRLF.
@@ -611,12 +611,14 @@ static enum llhttp_errno feed_body(struct http_parse *p, const char *data, size_
     return error;
 }
 
+enum http_progress http_parse_body(struct http_parse *p, const char *data, size_t bytes,
+                                   http_body_sink *sink, void *arg, size_t *ret_used)
 {
     enum llhttp_errno error;
-
-    p->llhttp.data = p;
     bool in_trailer = p->trailer != TRAILER_NOT_YET;
     size_t from = 0;
+
+    p->llhttp.data = p;
     p->sink = sink;
     p->sink_arg = arg;
     error = feed_body(p, data, bytes, ret_used);
@@ -628,11 +630,11 @@ static enum llhttp_errno feed_body(struct http_parse *p, const char *data, size_
         *ret_used += from;
     }
     p->raw_bytes += *ret_used;
-    if (error == HPE_PAUSED)
-        return HTTP_WHOLE;
     if (in_trailer && (error == HPE_OK || error == HPE_PAUSED) &&
         !check_trailer(p, data + from, *ret_used - from))
         return refuse(p, 400, "the request body is malformed");
+    if (error == HPE_PAUSED)
+        return HTTP_WHOLE;
     if (error == HPE_USER || error == HPE_CB_CHUNK_HEADER) /* ours, which has said why */
         return HTTP_REFUSED;
     if (error != HPE_OK)

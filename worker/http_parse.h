@@ -89,7 +89,7 @@ struct http_parse {
     uint16_t status;         /* what to answer to a request that was refused */
     const char *reason;      /* a literal; goes to the client */
     uint8_t conditions;      /* enum http_condition */
-    int16_t accept_encoding; /* the first such field; -1: none */
+    int16_t accept_encoding; /* the only such field, or: */
 
     uint16_t field_count;
     struct http_field field[HTTP_FIELDS_MAX]; /* last: copies are cut behind field_count */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_peer.c - who is at the other end: limits of an address, proxies, what they say of their clients. */
+#include "worker/conn_peer.h"
 #include "worker/forwarded.h"
 #include "worker/limit.h"
 
@@ -221,11 +222,27 @@ static void forwarded_fields_count_from_trusted_peers_only(void **state)
     static const char fields[] = "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\n"
                                  "X-Forwarded-By: a\r\nX-Forwarded-A: b\r\n"
                                  "Forwarded: for=1.2.3.4\r\nX-Forward: kept\r\n";
+    static const char *const alone[] = {
+        "X-Forwarded-For: 1.2.3.4\r\n", "X-Forwarded-Proto: https\r\n",
+        "X-Forwarded-Host: b\r\n",      "X-Forwarded-Port: 1\r\n",
+        "X-Forwarded-Server: b\r\n",    "X-Forwarded-By: b\r\n",
+        "X-Forwarded-Prefix: /b\r\n",   "X-Forwarded-A: b\r\n",
+        "Forwarded: for=1.2.3.4\r\n"};
     struct fixture *f = *state;
     int fd;
 
     trust(f, "192.0.2.0/24");
     fd = client_from(f, "198.51.100.1");
+    for (size_t i = 0; i < array_len(alone); i++) {
+        char path[] = "/alone0";
+
+        path[6] = (char)('0' + i);
+        ask(f, fd, path, alone[i]);
+        assert_true(begin(f));
+        assert_int_equal(f->renderer.open->request.header_count, 1); /* Host */
+        end(f);
+        (void)hear(fd);
+    }
     ask(f, fd, "/a", fields);
     assert_true(begin(f));
     assert_string_equal(seen(f, "x-forwarded-for"), "");
@@ -305,7 +322,40 @@ static void behind_a_proxy_each_client_has_its_own_limit(void **state)
     assert_hears(fd, "200 OK", "/a");
     ask(f, fd, "/a", "X-Forwarded-For: 7.7.7.7, 198.51.100.1\r\n");
     assert_hears(fd, "429", "Retry-After");
+    ask(f, fd, "/a", "X-Forwarded-For: 198.51.100.1, 7.7.7.7\r\n");
+    assert_hears(fd, "200 OK", "/a");
     ask(f, fd, "/a", "Forwarded: for=\"[2001:db8::1]:80\", for=192.0.2.9\r\n");
+    assert_hears(fd, "200 OK", "/a");
+    (void)close(fd);
+}
+
+/* A proxy keeps connections, and makes requests of its own over them. */
+static void who_is_named_is_named_for_that_request_alone(void **state)
+{
+    struct http_parse named = {.forwarded = true};
+    struct http_parse unnamed = {.forwarded = false};
+    struct fixture *f = *state;
+    const struct conn *c;
+    char text[INET6_ADDRSTRLEN];
+    int fd;
+
+    trust(f, "192.0.2.0/24");
+    limit(f, 0, 1);
+    fd = client_from(f, "192.0.2.7");
+    c = TAILQ_LAST(&f->worker.http->conns, conn_list);
+    ask(f, fd, "/a", "X-Forwarded-For: 198.51.100.1\r\n");
+    render_all(f);
+    assert_hears(fd, "200 OK", "/a");
+    assert_string_equal(peer_text(c, &named, text), "198.51.100.1");
+    assert_string_equal(peer_text(c, &unnamed, text), "192.0.2.7");
+    assert_string_equal(peer_text(c, NULL, text), "192.0.2.7");
+    assert_memory_equal(peer_own(c)->address, "\xc0\x00\x02\x07",
+                        4); /* what another worker is told */
+    ask(f, fd, "/a", "");
+    assert_hears(fd, "200 OK", "/a"); /* the client has had its request, the proxy has not */
+    ask(f, fd, "/a", "X-Forwarded-For: unknown\r\n");
+    assert_hears(fd, "429", "Retry-After");
+    ask(f, fd, "/a", "X-Forwarded-For: 198.51.100.2\r\n");
     assert_hears(fd, "200 OK", "/a");
     (void)close(fd);
 }
@@ -409,6 +459,7 @@ int main(void)
         TEST(what_was_asked_of_a_proxy_is_what_was_asked),
         TEST(what_others_say_of_it_poisons_no_page),
         TEST(behind_a_proxy_each_client_has_its_own_limit),
+        TEST(who_is_named_is_named_for_that_request_alone),
         TEST(a_proxy_header_comes_first),
         TEST(it_does_so_from_trusted_peers_only),
         TEST(administration_has_places_of_its_own),
