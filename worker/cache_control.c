@@ -15,7 +15,7 @@ void cache_control_init(struct cache_control *control)
     *control = (struct cache_control){.max_age_s = -1, .s_maxage_s = -1, .swr_s = -1, .sie_s = -1};
 }
 
-/* delta-seconds; what overflows is "very long", what is no number is stale at once (RFC
+/* delta-seconds; what overflows is "very long"; what is no number, or is not there, is stale at once (RFC
  * 9111 4.2.1). */
 static int64_t seconds(const char *at, const char *end)
 {
@@ -60,6 +60,8 @@ static void word(const char *name, size_t name_bytes, struct cache_control *c)
         c->must_understand = true;
     else if (is(name, name_bytes, "only-if-cached"))
         c->only_if_cached = true;
+    else if (is(name, name_bytes, "no-transform"))
+        c->no_transform = true;
 }
 
 static int64_t *seconds_of(const char *name, size_t name_bytes, struct cache_control *c)
@@ -82,8 +84,8 @@ static void directive(const char *name, size_t name_bytes, const char *arg, cons
 
     if (!field)
         word(name, name_bytes, c);
-    else if (arg)
-        set_seconds(field, seconds(arg, arg_end));
+    else
+        set_seconds(field, arg ? seconds(arg, arg_end) : 0);
 }
 
 void cache_control_parse(const char *value, size_t bytes, struct cache_control *control)

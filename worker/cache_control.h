@@ -18,6 +18,7 @@ struct cache_control {
     bool
         must_understand; /* no-store is for caches that don't know the status (RFC 9111 section 5.2.2.3) */
     bool only_if_cached; /* requests only */
+    bool no_transform;
     int64_t max_age_s;
     int64_t s_maxage_s;
     int64_t swr_s;
@@ -25,7 +26,7 @@ struct cache_control {
 };
 void cache_control_init(struct cache_control *control);
 
-/* Add the words of one field's value. Lenient: what is not understood is passed over; a number that is none is
+/* Add the words of one field's value. Lenient: what is not understood is passed over; a number that is none, or is not there, is
  * 0, one that overflows is INT32_MAX (RFC 9111 section 1.2.2), of two the smaller one counts. */
 void cache_control_parse(const char *value, size_t bytes, struct cache_control *control);
 

@@ -211,7 +211,7 @@ static bool judge_header(const struct config_key *key, const struct js_header *h
         v->has_control = true;
         cache_control_parse(h->value, h->value_bytes, &heard->cache);
     } else if (is(h->name, h->name_bytes, "cdn-cache-control")) {
-        heard->has_cdn = true;
+        heard->has_cdn |= h->value_bytes > 0; /* an empty one says nothing (RFC 9213 section 2.2) */
         if (!cache_control_parse_cdn(h->value, h->value_bytes, &heard->cdn))
             heard->bad_cdn = true;
     }

@@ -2,6 +2,8 @@
 /* encode.c - see encode.h. */
 #include "worker/encode.h"
 
+#include "worker/cache_control.h"
+
 #include "shm/config.h"
 #include "worker/cache_policy.h"
 #include "worker/hot.h"
@@ -131,7 +133,13 @@ static bool is(const struct js_header *h, const char *name)
 
 static bool says_no_transform(const struct js_header *h)
 {
-    return is(h, "cache-control") && memmem(h->value, h->value_bytes, "no-transform", 12);
+    struct cache_control control;
+
+    if (!is(h, "cache-control"))
+        return false;
+    cache_control_init(&control);
+    cache_control_parse(h->value, h->value_bytes, &control);
+    return control.no_transform;
 }
 
 bool encoder_pays(const struct encoder *e, const struct js_result *r)

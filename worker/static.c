@@ -179,7 +179,7 @@ static void send_view(struct conn *c, const struct http_parse *head, const struc
     int range = find(head, "range");
 
     if (reply.status == 200 && range >= 0 && head->method == HTTP_GET &&
-        condition_range(head, &page, now_s)) {
+        http_parse_find(head, "range", 5, range + 1) < 0 && condition_range(head, &page, now_s)) {
         switch (http_range_parse(http_parse_value(head, range), view->bytes, &reply.first,
                                  &reply.bytes)) {
         case HTTP_RANGE_WHOLE:

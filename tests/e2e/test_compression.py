@@ -85,6 +85,7 @@ def test_conditions_and_heads_are_of_the_encoding(ssrd):
     "{body: big, headers: {'content-type': 'image/png'}}",
     "{body: big, headers: {'content-encoding': 'identity-of-mine'}}",
     "{body: big, headers: {'cache-control': 'max-age=60, no-transform'}}",
+    "{body: big, headers: {'cache-control': 'No-Transform'}}",
     "{body: big, headers: {'content-type': 'text/event-stream'}}",
     "'short'",
     "{body: new Uint8Array(5000).map((_, i) => (Math.imul(i, 2654435761) ^ Math.imul(i * i, 40503)) >>> 7), headers: {'content-type': 'text/plain'}}",

@@ -94,6 +94,9 @@ def test_conditions_and_ranges(site, path):
     beyond = get(Range=f"bytes={size}-")
     assert beyond.status == 416 and beyond["content-range"] == f"bytes */{size}" and beyond.body == b""
     assert get(Range="bytes=0-1,3-4").body == whole.body, "several ranges: the whole"
+    with server.connect() as client:
+        twice = client.get(path, headers=[("Range", "bytes=0-1"), ("Range", "bytes=2-3")])
+        assert twice.status == 200 and twice.body == whole.body, "two fields: neither"
     assert get(Range="bytes=2-5", If_Range=etag).status == 206
     assert get(Range="bytes=2-5", If_Range=OLD_DATE).status == 206
     assert get(Range="bytes=2-5", If_Range='"x"').status == 200

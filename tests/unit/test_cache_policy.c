@@ -331,6 +331,9 @@ static void a_bad_cdn_cache_control_is_as_none(void **state)
     h[0] = header("cdn-cache-control", "max-age=\"100\"");
     judge_all(&policy, h, 2);
     assert_denied("no-store");
+    h[0] = header("cdn-cache-control", "");
+    judge_all(&policy, h, 2);
+    assert_denied("no-store");
 }
 
 static void what_authorization_asked_for_is_shared_only_on_the_pages_word(void **state)
