@@ -182,6 +182,7 @@ struct config {
         uint64_t header_timeout_ms;
         uint64_t body_timeout_ms;
         uint64_t send_timeout_ms;
+        uint64_t min_rate_bytes; /* a second; 0: none */
         uint64_t max_header_bytes;
         uint64_t max_body_bytes;
         uint32_t connections; /* over all workers */

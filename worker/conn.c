@@ -171,6 +171,33 @@ bool conn_has_left(struct conn *c, uint64_t waiting_ms)
 
 /* ---- what next ---- */
 
+/*
+ * Each pause may be as long as its timeout, but not one after another for ever: with a byte in each, a body of 1 MiB
+ * would take months. As many bytes as min_rate in each second but the first `grace`; once a client that began slowly goes on
+ * faster, that is made up for.
+ */
+static bool is_too_slow(const struct http *http, uint64_t since_ms, uint64_t bytes,
+                        uint64_t grace_ms)
+{
+    uint64_t took_ms = http->now_ms - since_ms;
+
+    return took_ms > grace_ms &&
+           bytes < (took_ms - grace_ms) * http->config->http.min_rate_bytes / 1000;
+}
+
+static void __attribute__((noinline, cold)) refuse_slow_body(struct conn *c)
+{
+    const struct http *http = c->http;
+    const struct carry *carry = c->carry;
+
+    if (!carry || !carry->in_body || c->dead ||
+        !is_too_slow(http, carry->body_since_ms, carry->parse.raw_bytes,
+                     http->config->http.body_timeout_ms))
+        return;
+    in_refuse(c, 408, "the request body came too slowly");
+    in_flush(c);
+}
+
 static void settle_closing(struct conn *c)
 {
     struct http *http = c->http;
@@ -200,6 +227,10 @@ static void settle(struct conn *c)
         return;
     }
     if (unlikely(c->unsent != NULL)) {
+        if (c->watching != EV_WRITE) {
+            c->unsent_since_ms = http->now_ms;
+            c->unsent_gone = 0;
+        }
         watch(c, EV_WRITE);
         deadline_keep(&http->send, &c->deadline, http->now_ms);
     } else if (c->request) {
@@ -235,6 +266,8 @@ static void serve(struct conn *c, const char *data, size_t bytes)
         if (used == bytes || !in_can_take(c))
             break;
     }
+    if (unlikely(c->carry != NULL))
+        refuse_slow_body(c);
     if (unlikely(used < bytes)) {
         if (c->closing) {
             c->careful = true;
@@ -390,7 +423,9 @@ static void on_writable(struct conn *c)
     struct request *r = c->request;
     int error = out_resume(c);
 
-    if (error && error != -EAGAIN)
+    if ((error && error != -EAGAIN) ||
+        (error && is_too_slow(c->http, c->unsent_since_ms, c->unsent_gone,
+                              c->http->config->http.send_timeout_ms)))
         c->dead = true;
     deadline_clear(&c->deadline); /* each bit of progress begins it anew */
     if (error == 0 && r) {

@@ -44,8 +44,10 @@ struct conn {
     struct request *request; /* waits for a render; else NULL */
     char *rest;              /* pipelined bytes not looked at yet; else NULL */
     size_t rest_bytes;
-    uint64_t stream_bytes; /* of the page that goes out in parts */
-    uint64_t request_ns;   /* mono: when the callback that took the request up began */
+    uint64_t unsent_since_ms; /* http->now_ms when the socket took no more */
+    uint64_t unsent_gone;     /* bytes of it that it has taken since */
+    uint64_t stream_bytes;    /* of the page that goes out in parts */
+    uint64_t request_ns;      /* mono: when the callback that took the request up began */
     int fd;
     short watching; /* EV_READ, EV_WRITE or 0 */
     uint32_t who;   /* counters of the client's address: limit.h */

@@ -153,6 +153,7 @@ static void begin_body(struct conn *c, bool more)
     struct http *http = c->http;
 
     c->carry->in_body = true;
+    c->carry->body_since_ms = http->now_ms;
     if (c->carry->parse.expect_continue && !more) {
         struct reply_text text = out_begin(http);
 

@@ -25,7 +25,8 @@ static inline uint64_t in_bodies_max(uint64_t largest_bytes)
 /* A request that did not arrive whole in one read, or has a body. Its memory grows with what has come. */
 struct carry {
     bool in_body;
-    char *body; /* decoded; kept where somebody will ask for it */
+    uint64_t body_since_ms; /* http->now_ms */
+    char *body;             /* decoded; kept where somebody will ask for it */
     size_t body_bytes;
     size_t body_cap_bytes; /* counted in http->body_bytes */
     char *head;

@@ -267,6 +267,7 @@ int out_resume(struct conn *conn)
 
             if (n < 0)
                 return n == -EWOULDBLOCK ? -EAGAIN : (int)n;
+            conn->unsent_gone += (uint64_t)n;
             u->at = skip(u->piece, u->held, u->file, u->at, u->pieces, (size_t)n);
             if (is_file && u->at == before)
                 return -EAGAIN; /* others first */

@@ -2,6 +2,7 @@
 """HTTP/1.1 in bytes: connections, limits, bad input, the admin listener."""
 
 import json
+import select
 
 import pytest
 
@@ -163,6 +164,18 @@ def test_slow_body_is_408(ssrd):
     with server.connect() as client:
         client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab")
         assert client.answer().status in (408, 405)
+
+
+def test_a_body_that_drips_for_ever_is_408(ssrd):
+    server = ssrd("globalThis.renderPage = (url, data, request) => 'x';", {"http": {"body_timeout": "1s", "min_rate": "1KiB"}})
+    with server.connect() as client:
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
+
+        def refused():
+            client.send(b"x")
+            return select.select([client.socket], [], [], 0.05)[0]
+        harness.until(refused, "an answer to a body of twenty bytes a second")
+        assert client.answer().status == 408
 
 
 def test_idle_connection_ends_without_a_word(ssrd):

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_conn.c - what goes over a connection: order, length, closing, slow readers. */
 #include "worker/conn.h"
+#include "worker/conn_in.h"
 
 #include "tests/unit/http_fixture.h"
 
@@ -171,6 +172,57 @@ static void what_a_slow_reader_left_is_sent_when_it_reads(void **state)
     (void)close(fd);
 }
 
+/* Asks for a page by a request with a body, of which one byte comes at a time, the first so long ago; returns how many came. */
+static int drip(struct fixture *f, int fd, int bytes, uint64_t ago_ms)
+{
+    static const char head[] = "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n";
+    struct conn *c = TAILQ_LAST(&f->worker.http->conns, conn_list);
+    int i;
+
+    assert_int_equal(send(fd, head, sizeof head - 1, 0), sizeof head - 1);
+    turn(f);
+    assert_non_null(c->carry);
+    c->carry->body_since_ms -= ago_ms;
+    for (i = 0; i < bytes && c->carry; i++) {
+        assert_int_equal(send(fd, "x", 1, 0), 1);
+        turn(f);
+    }
+    return i;
+}
+
+static void a_body_that_drips_is_over_some_time(void **state)
+{
+    struct fixture *f = *state;
+    char much[20000];
+    int fd;
+
+    f->worker.http->limits.body_bytes = 60000;
+    f->config.http.body_timeout_ms = 10000;
+    f->config.http.min_rate_bytes = 500;
+    fd = client(f);
+    assert_int_equal(drip(f, fd, 20, 9000), 20); /* at first it may */
+    (void)close(fd);
+    turn(f);
+    fd = client(f);
+    assert_int_equal(drip(f, fd, 20, 30000), 1);
+    assert_hears(fd, "408 Request Timeout", "too slowly");
+    assert_string_equal(hear(fd), "EOF");
+    (void)close(fd);
+    turn(f);
+    fd = client(f);
+    f->config.http.min_rate_bytes = 0;
+    assert_int_equal(drip(f, fd, 20, 3000000), 20);
+    f->config.http.min_rate_bytes = 500;
+    TAILQ_LAST(&f->worker.http->conns, conn_list)->carry->body_since_ms += 3000000 - 30000;
+    memset(much, 'x', sizeof much); /* 20 seconds' worth in one go: it has caught up */
+    assert_int_equal(send(fd, much, sizeof much, 0), sizeof much);
+    turn(f);
+    assert_int_equal(send(fd, "x", 1, 0), 1);
+    turn(f);
+    assert_non_null(TAILQ_LAST(&f->worker.http->conns, conn_list)->carry);
+    (void)close(fd);
+}
+
 /* All that comes, with turns of the loop, until nothing does; returns the bytes. */
 static size_t hear_all(struct fixture *f, int fd, char *buf, size_t cap_bytes)
 {
@@ -250,6 +302,42 @@ static void a_render_that_outlasts_the_answer_ahead_is_waited_for(void **state)
     (void)close(fd);
 }
 
+/* Reads a little of an answer that has been waiting for so long; is the connection there afterwards? */
+static bool outlives_a_sip(struct fixture *f, int fd, uint64_t ago_ms)
+{
+    struct conn *c = TAILQ_FIRST(&f->worker.http->conns);
+    char sip[2000];
+
+    assert_non_null(c->unsent);
+    c->unsent_since_ms -= ago_ms;
+    for (int i = 0; i < 20 && TAILQ_FIRST(&f->worker.http->conns) == c; i++) {
+        assert_true(recv(fd, sip, sizeof sip, MSG_DONTWAIT) >
+                    0); /* so often that the socket takes more */
+        turn(f);
+    }
+    return TAILQ_FIRST(&f->worker.http->conns) == c;
+}
+
+static void a_reader_that_sips_is_over_some_time(void **state)
+{
+    static const char text[] = "GET /large HTTP/1.1\r\nHost: a\r\n\r\n";
+    static char large[LARGE_BYTES];
+    static char buf[2 * LARGE_BYTES];
+    struct fixture *f = *state;
+    int fd = client_of_a_large_page(f, large, buf, sizeof buf);
+
+    f->config.http.send_timeout_ms = 30000;
+    f->config.http.min_rate_bytes = 500;
+    (void)send(fd, text, sizeof text - 1, 0);
+    turn(f);
+    assert_true(outlives_a_sip(f, fd, 29000));
+    f->config.http.min_rate_bytes = 0;
+    assert_true(outlives_a_sip(f, fd, 1000000));
+    f->config.http.min_rate_bytes = 500;
+    assert_false(outlives_a_sip(f, fd, 0));
+    (void)close(fd);
+}
+
 static void what_waited_behind_an_unsent_answer_may_wait_for_a_render(void **state)
 {
     static const char text[] = "GET /large HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -324,6 +412,8 @@ int main(void)
         TEST(other_methods_reach_a_bundle_that_takes_a_request),
         TEST(other_methods_are_405_and_bad_requests_close),
         TEST(what_a_slow_reader_left_is_sent_when_it_reads),
+        TEST(a_body_that_drips_is_over_some_time),
+        TEST(a_reader_that_sips_is_over_some_time),
         TEST(a_render_that_ends_before_the_answer_ahead_is_out_comes_after_it),
         TEST(a_render_that_outlasts_the_answer_ahead_is_waited_for),
         TEST(what_waited_behind_an_unsent_answer_may_wait_for_a_render),
