@@ -8,25 +8,14 @@
  */
 #include "worker/http_parse.h"
 
+#include "worker/http_parse_body.h"
+
 #include <string.h>
 #include <strings.h>
-
-static bool is_token_char(unsigned char c)
-{
-    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
-           (c > 0 && strchr("!#$%&'*+-.^_`|~", c));
-}
 
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';
-}
-
-static enum http_progress refuse(struct http_parse *p, uint16_t status, const char *reason)
-{
-    p->status = status;
-    p->reason = reason;
-    return HTTP_REFUSED;
 }
 
 /* ---- llhttp's callbacks; offsets are taken from base, which the caller keeps current ---- */
@@ -40,7 +29,7 @@ static int on_url(llhttp_t *llhttp, const char *at, size_t bytes)
     p->target_bytes += (uint32_t)bytes;
     if (p->target_bytes <= HTTP_TARGET_BYTES_MAX)
         return 0;
-    (void)refuse(p, 414, "the request target is too long");
+    (void)http_parse_refuse(p, 414, "the request target is too long");
     return HPE_USER;
 }
 
@@ -53,7 +42,7 @@ static int on_field(llhttp_t *llhttp, const char *at, size_t bytes)
         return 0; /* a trailer: not used */
     if (!p->in_name) {
         if (p->field_count == HTTP_FIELDS_MAX) {
-            (void)refuse(p, 431, "too many header fields");
+            (void)http_parse_refuse(p, 431, "too many header fields");
             return HPE_USER;
         }
         f = &p->field[p->field_count++];
@@ -94,59 +83,15 @@ static int on_headers_complete(llhttp_t *llhttp)
     return HPE_PAUSED;
 }
 
-static int on_body(llhttp_t *llhttp, const char *at, size_t bytes)
-{
-    struct http_parse *p = llhttp->data;
-
-    p->body_bytes += bytes;
-    if (p->body_bytes > p->limits->body_bytes) {
-        (void)refuse(p, 413, "the request body is too large");
-        return HPE_USER;
-    }
-    if (p->sink && !p->sink(p->sink_arg, at, bytes)) {
-        (void)refuse(p, 503, "there is no room for the request body");
-        return HPE_USER;
-    }
-    return 0;
-}
-
-/* What will be too large is refused before it has come. */
-static int on_chunk_header(llhttp_t *llhttp)
-{
-    struct http_parse *p = llhttp->data;
-
-    if (llhttp->content_length > p->limits->body_bytes - p->body_bytes) {
-        (void)refuse(p, 413, "the request body is too large");
-        return HPE_USER;
-    }
-    return 0;
-}
-
-/* Behind the last chunk's header come trailers, which are looked at twice (check_trailer()). */
-static int on_chunk_header_seen(llhttp_t *llhttp)
-{
-    int refused = on_chunk_header(llhttp);
-
-    return refused || llhttp->content_length > 0 ? refused : HPE_PAUSED;
-}
-
-static int on_message_complete(llhttp_t *llhttp)
-{
-    struct http_parse *p = llhttp->data;
-
-    p->complete = true;
-    return HPE_PAUSED;
-}
-
 static const llhttp_settings_t settings = {
     .on_url = on_url,
     .on_header_field = on_field,
     .on_header_field_complete = on_field_complete,
     .on_header_value = on_value,
     .on_headers_complete = on_headers_complete,
-    .on_body = on_body,
-    .on_chunk_header = on_chunk_header_seen,
-    .on_message_complete = on_message_complete,
+    .on_body = http_on_body,
+    .on_chunk_header = http_on_chunk_header,
+    .on_message_complete = http_on_message_complete,
 };
 
 void http_parse_init(struct http_parse *p, const struct http_limits *limits)
@@ -299,7 +244,7 @@ static bool check_host(const char *host, size_t bytes)
                 !strchr("0123456789abcdefABCDEF", at[2]) || at[2] == 0)
                 return false;
             at += 2;
-        } else if (!(is_token_char(c) && c != '#' && c != '^' && c != '`' && c != '|') &&
+        } else if (!(http_is_token_char(c) && c != '#' && c != '^' && c != '`' && c != '|') &&
                    c != '(' && c != ')' && c != ',' && c != ';' && c != '=') {
             return false;
         }
@@ -325,14 +270,14 @@ static enum http_progress take_absolute(struct http_parse *p)
     else if (p->target_bytes > 8 && strncasecmp(target, "https://", 8) == 0)
         host = target + 8;
     else
-        return refuse(p, 400, "the request target is malformed");
+        return http_parse_refuse(p, 400, "the request target is malformed");
     for (path = host; path < end && *path != '/' && *path != '?'; path++)
         ;
     /* "http://host" and "http://host?q" have no path to point at. */
     if (path == end || *path != '/')
-        return refuse(p, 400, "the request target has no path");
+        return http_parse_refuse(p, 400, "the request target has no path");
     if (!check_host(host, (size_t)(path - host)))
-        return refuse(p, 400, "the host is malformed");
+        return http_parse_refuse(p, 400, "the host is malformed");
     p->host = (uint32_t)(host - p->base);
     p->host_bytes = (uint32_t)(path - host);
     p->target = (uint32_t)(path - p->base);
@@ -347,9 +292,9 @@ static enum http_progress take_target(struct http_parse *p)
 
     for (uint32_t i = 0; i < p->target_bytes; i++)
         if ((unsigned char)target[i] <= ' ' || (unsigned char)target[i] >= 0x7f || target[i] == '#')
-            return refuse(p, 400, "the request target is malformed");
+            return http_parse_refuse(p, 400, "the request target is malformed");
     if (p->method == HTTP_CONNECT)
-        return refuse(p, 400, "this is not a proxy");
+        return http_parse_refuse(p, 400, "this is not a proxy");
     if (p->target_bytes == 1 && *target == '*' && p->method == HTTP_OPTIONS)
         p->asterisk = true;
     else if (*target != '/' && take_absolute(p) != HTTP_WHOLE)
@@ -500,10 +445,10 @@ static enum http_progress take_head(struct http_parse *p)
 
     if (p->llhttp.http_major != 1 || p->llhttp.http_minor > 1)
         return p->llhttp.http_major > 1
-                   ? refuse(p, 505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
-                   : refuse(p, 400, "the request is malformed");
+                   ? http_parse_refuse(p, 505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
+                   : http_parse_refuse(p, 400, "the request is malformed");
     if (p->folded || !check_seams(p))
-        return refuse(p, 400, "the request is malformed");
+        return http_parse_refuse(p, 400, "the request is malformed");
     p->minor = p->llhttp.http_minor;
     if (take_target(p) != HTTP_WHOLE)
         return HTTP_REFUSED;
@@ -511,19 +456,19 @@ static enum http_progress take_head(struct http_parse *p)
         take_field(p, i, &seen);
 
     if (seen.hosts > 1 || seen.bad_host || (seen.hosts == 0 && p->minor == 1))
-        return refuse(p, 400,
-                      seen.hosts ? "the Host field is malformed" : "the Host field is missing");
+        return http_parse_refuse(
+            p, 400, seen.hosts ? "the Host field is malformed" : "the Host field is missing");
     if (seen.lengths > 1 || seen.bad_length || (seen.lengths && seen.encodings))
-        return refuse(p, 400, "Content-Length is malformed");
+        return http_parse_refuse(p, 400, "Content-Length is malformed");
     if (seen.encodings > 1 || (seen.encodings && p->minor == 0))
-        return refuse(p, 400, "Transfer-Encoding is malformed");
+        return http_parse_refuse(p, 400, "Transfer-Encoding is malformed");
     if (seen.bad_encoding)
-        return refuse(p, 501, "only chunked Transfer-Encoding is understood");
+        return http_parse_refuse(p, 501, "only chunked Transfer-Encoding is understood");
     if (p->content_length > p->limits->body_bytes)
-        return refuse(p, 413, "the request body is too large");
+        return http_parse_refuse(p, 413, "the request body is too large");
     if (seen.expects && p->minor == 1) {
         if (seen.expects > 1 || seen.bad_expect)
-            return refuse(p, 417, "only Expect: 100-continue is understood");
+            return http_parse_refuse(p, 417, "only Expect: 100-continue is understood");
         p->expect_continue = true;
     }
     p->chunked = seen.encodings > 0;
@@ -540,11 +485,11 @@ static enum http_progress refuse_method(struct http_parse *p, const char *base, 
 
     while (i < have_bytes && (base[i] == '\r' || base[i] == '\n'))
         i++;
-    for (start = i; i < have_bytes && is_token_char((unsigned char)base[i]); i++)
+    for (start = i; i < have_bytes && http_is_token_char((unsigned char)base[i]); i++)
         ;
     return i > start && i < have_bytes && base[i] == ' '
-               ? refuse(p, 501, "the method is not known")
-               : refuse(p, 400, "the request is malformed");
+               ? http_parse_refuse(p, 501, "the method is not known")
+               : http_parse_refuse(p, 400, "the request is malformed");
 }
 
 enum http_progress http_parse_head(struct http_parse *p, const char *base, size_t have_bytes)
@@ -559,7 +504,8 @@ enum http_progress http_parse_head(struct http_parse *p, const char *base, size_
     p->fed_bytes = (uint32_t)feed_to;
     switch ((int)error) {
     case HPE_OK:
-        return have_bytes < limit ? HTTP_MORE : refuse(p, 431, "the request head is too large");
+        return have_bytes < limit ? HTTP_MORE
+                                  : http_parse_refuse(p, 431, "the request head is too large");
     case HPE_PAUSED:
         p->head_bytes = (uint32_t)(llhttp_get_error_pos(&p->llhttp) - base);
         p->method = p->llhttp.method;
@@ -569,77 +515,8 @@ enum http_progress http_parse_head(struct http_parse *p, const char *base, size_
     case HPE_INVALID_METHOD:
         return refuse_method(p, base, have_bytes);
     case HPE_PAUSED_H2_UPGRADE:
-        return refuse(p, 505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
+        return http_parse_refuse(p, 505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
     default:
-        return refuse(p, 400, "the request is malformed");
+        return http_parse_refuse(p, 400, "the request is malformed");
     }
-}
-
-/*
- * Of trailers llhttp 8.1 takes lines that end with LF alone, fold, or have no name. Their lines once more, as the head's seams:
- * each begins with what may begin a name, or is the empty one, and ends with CRLF.
- */
-static bool check_trailer(struct http_parse *p, const char *data, size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i++) {
-        bool was_return = p->trailer == TRAILER_RETURN || p->trailer == TRAILER_LAST_RETURN;
-
-        if (was_return != (data[i] == '\n'))
-            return false;
-        if (was_return)
-            p->trailer = TRAILER_LINE;
-        else if (data[i] == '\r')
-            p->trailer = p->trailer == TRAILER_LINE ? TRAILER_LAST_RETURN : TRAILER_RETURN;
-        else if (p->trailer == TRAILER_LINE && !is_token_char((unsigned char)data[i]))
-            return false;
-        else
-            p->trailer = TRAILER_FIELD;
-    }
-    return true;
-}
-
-/* Feeds llhttp, up to where a callback pauses or the end of these bytes. */
-static enum llhttp_errno feed_body(struct http_parse *p, const char *data, size_t bytes,
-                                   size_t *ret_used)
-{
-    enum llhttp_errno error;
-
-    if (llhttp_get_errno(&p->llhttp) == HPE_PAUSED)
-        llhttp_resume(&p->llhttp);
-    error = llhttp_execute(&p->llhttp, data, bytes);
-    *ret_used = error == HPE_OK ? bytes : (size_t)(llhttp_get_error_pos(&p->llhttp) - data);
-    return error;
-}
-
-enum http_progress http_parse_body(struct http_parse *p, const char *data, size_t bytes,
-                                   http_body_sink *sink, void *arg, size_t *ret_used)
-{
-    enum llhttp_errno error;
-    bool in_trailer = p->trailer != TRAILER_NOT_YET;
-    size_t from = 0;
-
-    p->llhttp.data = p;
-    p->sink = sink;
-    p->sink_arg = arg;
-    error = feed_body(p, data, bytes, ret_used);
-    if (error == HPE_PAUSED && !p->complete) { /* behind the last chunk's header */
-        from = *ret_used;
-        in_trailer = true;
-        p->trailer = TRAILER_LINE;
-        error = feed_body(p, data + from, bytes - from, ret_used);
-        *ret_used += from;
-    }
-    p->raw_bytes += *ret_used;
-    if (in_trailer && (error == HPE_OK || error == HPE_PAUSED) &&
-        !check_trailer(p, data + from, *ret_used - from))
-        return refuse(p, 400, "the request body is malformed");
-    if (error == HPE_PAUSED)
-        return HTTP_WHOLE;
-    if (error == HPE_USER || error == HPE_CB_CHUNK_HEADER) /* ours, which has said why */
-        return HTTP_REFUSED;
-    if (error != HPE_OK)
-        return refuse(p, 400, "the request body is malformed");
-    if (p->raw_bytes > HTTP_CHUNK_SLACK_BYTES + 8 * p->body_bytes)
-        return refuse(p, 413, "the request body is mostly chunk headers and trailers");
-    return HTTP_MORE;
 }
