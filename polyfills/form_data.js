@@ -92,9 +92,36 @@ native.encodeFormData = (form) => {
 };
 
 const unquote = (text) => text.replace(/%0A/gi, '\n').replace(/%0D/gi, '\r').replace(/%22/g, '"');
-function parameter(header, name) {
-    const found = new RegExp(`(?:^|;)\\s*${name}=(?:"((?:[^"\\\\]|\\\\.)*)"|([^;\\s]*))`, 'i').exec(header);
-    return found === null ? undefined : found[1] ?? found[2];
+// Parameters from the place behind a first word, each read where the one before it ends, so that none is found within
+// the value of another. A quote ends at the next one: browsers write %22 for one within, and "\" for itself (HTML,
+// section 4.10.21.8). The first of a name counts; undefined: this is no list of parameters.
+const PARAMETER = /[ \t]*;[ \t]*(?:([^\s;="]+)[ \t]*=[ \t]*(?:"([^"\r\n]*)"|([^\s;"]*)))?/y;
+function parameters(text, from) {
+    const found = new Map();
+    PARAMETER.lastIndex = from;
+    for (let at = from; !/^[ \t]*$/.test(text.slice(at)); at = PARAMETER.lastIndex) {
+        const match = PARAMETER.exec(text);
+        if (match === null)
+            return undefined;
+        const name = match[1]?.toLowerCase();
+        if (name !== undefined && !found.has(name))
+            found.set(name, match[2] ?? match[3]);
+    }
+    return found;
+}
+// Of the lines before a part's content those that are known; undefined: these are no header fields.
+function fieldsOf(head) {
+    const known = { disposition: undefined, type: undefined };
+    for (const line of head.split('\r\n')) {
+        const [, name, value] = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\r\n]*)$/.exec(line) ?? [];
+        if (name === undefined)
+            return undefined;
+        if (name.toLowerCase() === 'content-disposition')
+            known.disposition ??= value;
+        if (name.toLowerCase() === 'content-type')
+            known.type ??= value.trimEnd();
+    }
+    return known;
 }
 function find(bytes, what, from) {
     for (let at = bytes.indexOf(what[0], from); at !== -1 && at + what.length <= bytes.length;
@@ -107,7 +134,8 @@ function find(bytes, what, from) {
     }
     return -1;
 }
-// Fetch, section 5.3, "multipart/form-data parser"; throws where the body is not one
+// Fetch, section 5.3, "multipart/form-data parser"; throws where the body is not one. More is taken than the standard has
+// (other parameters, in any order, without quotes; text before and behind), as long as it can be read in one way only.
 function parseMultipart(bytes, boundary) {
     const form = new FormData();
     const fail = () => { throw new TypeError('The body is not multipart/form-data'); };
@@ -123,32 +151,30 @@ function parseMultipart(bytes, boundary) {
             return form;
         if (bytes[at] !== 13 || bytes[at + 1] !== 10)
             fail();
-        const headEnd = find(bytes, blank, at);
-        if (headEnd === -1)
-            fail();
-        const bodyEnd = find(bytes, delimiter, headEnd + 2);
+        const headEnd = find(bytes, blank, at + 2);
+        const bodyEnd = headEnd === -1 ? -1 : find(bytes, delimiter, headEnd + 4);
         if (bodyEnd === -1)
             fail();
-        const head = decoder.decode(bytes.subarray(at + 2, Math.max(headEnd, at + 2)));
-        const disposition = /^content-disposition:[ \t]*form-data[ \t]*(;.*)$/im.exec(head)?.[1];
-        const name = disposition === undefined ? undefined : parameter(disposition, 'name');
-        if (name === undefined)
+        const { disposition, type } = fieldsOf(decoder.decode(bytes.subarray(at + 2, headEnd))) ?? fail();
+        const word = /^form-data(?=[ \t]*(?:;|$))/i.exec(disposition ?? '');
+        const given = word === null ? undefined : parameters(disposition, word[0].length);
+        if (!given?.has('name'))
             fail();
-        const filename = parameter(disposition, 'filename');
-        const content = bytes.subarray(Math.min(headEnd + 4, bodyEnd), bodyEnd);
-        if (filename === undefined)
-            form.append(unquote(name), decoder.decode(content));
+        const content = bytes.subarray(headEnd + 4, bodyEnd);
+        if (given.has('filename'))
+            form.append(unquote(given.get('name')), new File([content], unquote(given.get('filename')), { type: type ?? 'text/plain' }));
         else
-            form.append(unquote(name), new File([content], unquote(filename),
-                { type: /^content-type:[ \t]*([^\r\n]*)/im.exec(head)?.[1].trim() ?? 'text/plain' }));
+            form.append(unquote(given.get('name')), decoder.decode(content));
         at = bodyEnd + delimiter.length;
     }
 }
 native.decodeFormData = (bytes, type) => {
     const essence = type?.split(';', 1)[0].trim().toLowerCase();
     if (essence === 'multipart/form-data') {
-        const boundary = parameter(type.slice(type.indexOf(';')), 'boundary');
-        if (boundary)
+        const semicolon = type.indexOf(';');
+        const boundary = semicolon === -1 ? undefined : parameters(type, semicolon)?.get('boundary');
+        // RFC 2046, section 5.1.1, has 70 at most. Looking for longer ones could cost their length for each byte.
+        if (boundary && boundary.length <= 70)
             return parseMultipart(bytes, boundary);
     }
     if (essence === 'application/x-www-form-urlencoded') {
