@@ -168,6 +168,13 @@ function parseMultipart(bytes, boundary) {
         at = bodyEnd + delimiter.length;
     }
 }
+// The parser of URL, section 5.1, has bytes, not text: one outside of ASCII is as good as percent-encoded.
+function asciiOf(bytes) {
+    const text = decoder.decode(bytes);
+    if (/^[\0-\x7f]*$/.test(text))
+        return text;
+    return Array.from(bytes, (byte) => byte < 0x80 ? String.fromCharCode(byte) : '%' + byte.toString(16)).join('');
+}
 native.decodeFormData = (bytes, type) => {
     const essence = type?.split(';', 1)[0].trim().toLowerCase();
     if (essence === 'multipart/form-data') {
@@ -179,7 +186,7 @@ native.decodeFormData = (bytes, type) => {
     }
     if (essence === 'application/x-www-form-urlencoded') {
         const form = new FormData();
-        for (const [name, value] of new URLSearchParams(decoder.decode(bytes)))
+        for (const [name, value] of new URLSearchParams(asciiOf(bytes)))
             form.append(name, value);
         return form;
     }

@@ -93,12 +93,23 @@ static void parts_lie_between_boundaries(void **state)
         {"'--b--', 'multipart/form-data'", ""},
         {"'--b--', 'multipart/form-data; boundary='", ""},
         {"'--b--', 'Multipart/Form-Data; charset=\"; boundary=c\"; Boundary=\"b\"'", "[]"},
-        {"'--' + 'b'.repeat(70) + '--', 'multipart/form-data; boundary=' + 'b'.repeat(70)", "[]"},
+        {"'--' + 'b'.repeat(70) + '--', 'multipart/form-data; boundary=' + "
+         "'b'.repeat(70)",
+         "[]"},
         /* no body takes the time of its length times that of its boundary */
-        {"'--' + 'b'.repeat(71) + '--', 'multipart/form-data; boundary=' + 'b'.repeat(71)", ""},
-        {"'-'.repeat(1e6), 'multipart/form-data; boundary=' + '-'.repeat(8000) + 'x'", ""},
+        {"'--' + 'b'.repeat(71) + '--', 'multipart/form-data; boundary=' + "
+         "'b'.repeat(71)",
+         ""},
+        {"'-'.repeat(1e6), 'multipart/form-data; boundary=' + '-'.repeat(8000) + "
+         "'x'",
+         ""},
         {"'a=1&a=%32+3&%FF', 'application/x-www-form-urlencoded; charset=utf-8'",
          "[[\"a\",\"1\"],[\"a\",\"2 3\"],[\"\xef\xbf\xbd\",\"\"]]"},
+        {"'\\ufeffa=\\u00e4&b=+', 'application/x-www-form-urlencoded'",
+         "[[\"\357\273\277a\",\"\303\244\"],[\"b\",\" \"]]"},
+        {"Uint8Array.of(0x25, 0x43, 0x33, 0xa4), "
+         "'application/x-www-form-urlencoded'", /* %C3 and a byte */
+         "[[\"\xc3\xa4\",\"\"]]"},
         {"'a=1', 'text/plain'", ""},
     };
 
