@@ -186,7 +186,8 @@ native.decodeFormData = (bytes, type) => {
     }
     if (essence === 'application/x-www-form-urlencoded') {
         const form = new FormData();
-        for (const [name, value] of new URLSearchParams(asciiOf(bytes)))
+        // "&": the constructor would take a "?" in front away
+        for (const [name, value] of new URLSearchParams('&' + asciiOf(bytes)))
             form.append(name, value);
         return form;
     }

@@ -7,9 +7,10 @@
  * nothing of it is left.
  *
  * The first byte says which kind of listener (enum listener_kind, 2 bits), 4: a PROXY header comes first, 8: the bundle takes
- * bodies, 16: the peer is trusted; the second how many bytes a read has.
+ * bodies, 16: the peer is trusted, 32: each address has three requests an hour, 64: it comes from within, and too deep; the second how many bytes a read has.
  */
 #include "worker/access.h"
+#include "worker/limit.h"
 
 #include "tests/unit/http_fixture.h"
 
@@ -86,10 +87,18 @@ static int open_client(struct fixture *f, unsigned mode)
     f->config.http.proxy_protocol = (mode & 4) != 0;
     f->worker.takes_request = (mode & 8) != 0;
     f->worker.http->trusted_count = (mode & 16) != 0;
+    limit_free(f->worker.http->limit);
+    f->worker.http->limit = NULL;
+    if ((mode & 32) &&
+        limit_new(2, (struct config_rate){3, 3600}, f->worker.row + 1, &f->worker.http->limit) != 0)
+        abort();
+    limit_take_row(f->worker.http->limit, f->worker.row);
     http_wake(f->worker.http);
     if (conn_new(f->worker.http, pair[1], (enum listener_kind)(mode & 3),
                  &(struct sockaddr){.sa_family = AF_UNIX}) != 0)
         abort();
+    if (mode & 64)
+        TAILQ_LAST(&f->worker.http->conns, conn_list)->depth = 9;
     return pair[0];
 }
 

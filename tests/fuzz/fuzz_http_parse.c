@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
-static const struct http_limits limits = {4096, 2048};
+static const struct http_limits limits = {12000, 2048};
 
 struct outcome {
     enum http_progress head;

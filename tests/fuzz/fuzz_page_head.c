@@ -74,10 +74,71 @@ static bool has(const struct js_result *r, const char *name)
     return false;
 }
 
+/* What else is known of a page comes in fields of their own names, which it then has too. */
+enum said {
+    SAID_FETCH = 1,
+    SAID_PRIVATE = 2,
+    SAID_COOKIE = 4,
+    SAID_AUTHORIZATION = 8,
+    SAID_ALL = 16,
+    SAID_POLICY = 32, /* a policy that names what it can */
+    SAID_ASKED = 64,  /* the request had Authorization */
+    SAID_TIMES = 128, /* `cache` of the page */
+};
+
+static unsigned said_of(const struct js_result *r)
+{
+    unsigned bits = 0;
+
+    for (size_t i = 0; i < r->header_count; i++)
+        if (r->headers[i].name_bytes == 4 && memcmp(r->headers[i].name, "said", 4) == 0)
+            for (size_t k = 0; k < r->headers[i].value_bytes && k < 9; k++)
+                bits = bits * 10 + (unsigned)(r->headers[i].value[k] & 15);
+    return bits;
+}
+
+static void take_said(struct js_result *r, unsigned said, struct js_header *reads,
+                      struct js_header *tags)
+{
+    r->is_fetch = (said & SAID_FETCH) != 0;
+    r->is_private = (said & SAID_PRIVATE) != 0;
+    r->reads.cookie = (said & SAID_COOKIE) != 0;
+    r->reads.authorization = (said & SAID_AUTHORIZATION) != 0;
+    r->reads.all = (said & SAID_ALL) != 0;
+    if (said & SAID_TIMES) {
+        r->ttl_ms = (int64_t)(said >> 8) * 1000 - 100000;
+        r->swr_ms = -r->ttl_ms;
+        r->sie_ms = INT64_MAX;
+    }
+    r->reads.header = reads;
+    r->tags = tags;
+    for (size_t i = 0; i < r->header_count; i++) {
+        const struct js_header *h = &r->headers[i];
+
+        if (h->name_bytes == 5 && memcmp(h->name, "reads", 5) == 0 && h->value_bytes > 0)
+            reads[r->reads.header_count++] = (struct js_header){h->value, h->value_bytes, "", 0};
+        if (h->name_bytes == 3 && memcmp(h->name, "tag", 3) == 0 && h->value_bytes > 0)
+            tags[r->tag_count++] = (struct js_header){h->value, h->value_bytes, "", 0};
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-    static const struct cache_asked asked = {.now_s = 1795161600};
-    static const struct config_policy policy = {.ttl_ms = CONFIG_TTL_AUTO};
+    static char *names[] = {(char *)"accept-language", (char *)"x-device"};
+    static char *cookies[] = {(char *)"theme"};
+    static struct status_ttl statuses[] = {{302, 0}, {404, 10000}, {500, 5000}};
+    static const struct config_policy policies[] = {
+        {.ttl_ms = CONFIG_TTL_AUTO},
+        {.ttl_ms = 60000,
+         .swr_ms = 1000,
+         .sie_ms = 2000,
+         .status = {statuses, array_len(statuses)},
+         .key = {.headers = {names, array_len(names)}, .cookies = {cookies, 1}}}};
+    struct js_header reads[HEADERS_MAX];
+    struct js_header tags[HEADERS_MAX];
+    const struct config_policy *policy;
+    struct cache_asked asked = {.now_s = 1795161600};
+    unsigned said;
     struct reply_text text[3];
     struct js_header header[HEADERS_MAX];
     struct js_result result = {.outcome = JS_OK,
@@ -96,10 +157,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         text[i] = (struct reply_text){buffer[i], 0, sizeof buffer[i], false};
     result.status = (uint16_t)(200 + (data[0] * 256u + data[1]) % 400);
     result.header_count = read_fields((const char *)data + 2, (const char *)data + bytes, header);
-    cache_policy_judge(&policy, &result, &asked, &verdict);
+    said = said_of(&result);
+    take_said(&result, said, reads, tags);
+    policy = &policies[(said & SAID_POLICY) != 0];
+    asked.authorization = (said & SAID_ASKED) != 0;
+    cache_policy_judge(policy, &result, &asked, &verdict);
     assert(!verdict.store || !has(&result, "set-cookie"));
+    assert(!verdict.store || !(result.is_private || result.reads.authorization));
+    assert(!verdict.store || !result.reads.cookie || (said & SAID_POLICY));
+    assert(verdict.store || *verdict.detail);
     assert(verdict.ttl_ms <= CACHE_TTL_MAX_MS && verdict.tag_count <= PAGE_TAGS_MAX);
-    reply_page_head(&text[0], &policy, &result, &verdict, (struct span){"\"x\"", 3}, &about);
+    reply_page_head(&text[0], policy, &result, &verdict, (struct span){"\"x\"", 3}, &about);
     check_lines(&text[0]);
     if (text[0].overflow)
         return 0;
