@@ -217,15 +217,15 @@ static double seconds_between(uint64_t from_ms, uint64_t to_ms)
 /* Are key and path inside what was copied, and the path inside the key? Foreign bytes. */
 static bool entry_whole(const struct page *page, size_t copied_bytes)
 {
-    return page->key_offset <= copied_bytes && page->key_bytes <= copied_bytes - page->key_offset &&
-           page->path_offset >= page->key_offset && page->path_bytes <= page->key_bytes &&
-           page->path_offset - page->key_offset <= page->key_bytes - page->path_bytes;
+    return copied_bytes >= sizeof *page && page->key_bytes <= copied_bytes - sizeof *page &&
+           page->path_offset >= sizeof *page && page->path_bytes <= page->key_bytes &&
+           page->path_offset - sizeof *page <= page->key_bytes - page->path_bytes;
 }
 
 /* What an entry is: worker/fragment.h, worker/vary.h. */
 static const char *kind_of(const struct page *page)
 {
-    if (page->key_bytes > 0 && *page_at(page, page->key_offset) == PAGE_KEY_FRAGMENT)
+    if (page->key_bytes > 0 && *page_key(page) == PAGE_KEY_FRAGMENT)
         return "fragment";
     return page_is_vary(page) ? "variants" : "page";
 }
@@ -234,18 +234,17 @@ static const char *kind_of(const struct page *page)
 static json_t *entry_json(const struct walk *walk, const struct page *page, unsigned heat)
 {
     const char *kind = kind_of(page);
-    size_t host_bytes = kind[0] == 'f' ? 0 : page->path_offset - page->key_offset;
+    size_t host_bytes = kind[0] == 'f' ? 0 : page->path_offset - sizeof *page;
     size_t mark_bytes = kind[0] == 'f';
 
-    return json_pack(
-        "{s:s s:o s:o s:o s:i s:I s:f s:f s:i s:i s:f}", "kind", kind, "url",
-        bytes_json(page_at(page, page->path_offset), page->path_bytes), "host",
-        bytes_json(page_at(page, page->key_offset), host_bytes), "key",
-        bytes_json(page_at(page, page->key_offset) + mark_bytes, page->key_bytes - mark_bytes),
-        "status", (int)page->status, "bytes", (json_int_t)page->bytes, "age_s",
-        seconds_between(page->stored_ms, walk->now_ms), "ttl_s",
-        seconds_between(walk->now_ms, page->fresh_until_ms), "heat", (int)heat, "tags",
-        (int)page->tag_count, "render_ms", (double)page->render_us / 1000.0);
+    return json_pack("{s:s s:o s:o s:o s:i s:I s:f s:f s:i s:i s:f}", "kind", kind, "url",
+                     bytes_json(page_at(page, page->path_offset), page->path_bytes), "host",
+                     bytes_json(page_key(page), host_bytes), "key",
+                     bytes_json(page_key(page) + mark_bytes, page->key_bytes - mark_bytes),
+                     "status", (int)page->status, "bytes", (json_int_t)page->bytes, "age_s",
+                     seconds_between(page->stored_ms, walk->now_ms), "ttl_s",
+                     seconds_between(walk->now_ms, page->fresh_until_ms), "heat", (int)heat, "tags",
+                     (int)page->tag_count, "render_ms", (double)page->render_us / 1000.0);
 }
 
 static bool list_page(void *arg, const struct page *page, size_t copied_bytes, unsigned heat)
@@ -285,7 +284,7 @@ static bool note_key(void *arg, const struct page *page, size_t copied_bytes, un
     key->data = malloc(page->key_bytes == 0 ? 1 : page->key_bytes);
     if (key->data == NULL)
         return false;
-    memcpy(key->data, page_at(page, page->key_offset), page->key_bytes);
+    memcpy(key->data, page_key(page), page->key_bytes);
     key->bytes = page->key_bytes;
     key->hash = page->hash;
     key->heat = heat;
@@ -314,7 +313,7 @@ static void run_cache_ls(struct walk *walk, const char *prefix)
  * compressed. */
 static json_t *variant_json(const struct page *page, enum page_encoding encoding)
 {
-    const struct page_variant *v = &page->variant[encoding];
+    const struct page_variant *v = page_variant(page, encoding);
     json_t *json =
         json_pack("{s:o s:I s:o}", "etag", bytes_json(page_at(page, v->etag_offset), v->etag_bytes),
                   "body_bytes", (json_int_t)v->body_bytes, "head",
@@ -330,8 +329,8 @@ static json_t *variants_json(const struct page *page)
 {
     json_t *variants = json_object();
 
-    for (int i = 0; i < PAGE_ENCODINGS; i++) {
-        if (page->variant[i].head_offset != 0)
+    for (unsigned i = 0; i < PAGE_ENCODINGS; i++) {
+        if (page_has(page, i))
             (void)json_object_set_new(variants, page_encoding_name((enum page_encoding)i),
                                       variant_json(page, (enum page_encoding)i));
     }

@@ -109,7 +109,7 @@ static bool read_head(const struct cold *cold, uint64_t word, struct page *head,
     if (!place_of(cold, word, sizeof *head, &place))
         return false;
     ring_copy(head, place.at, sizeof *head);
-    if (!still_there(cold, &place) || page_check(head, head->bytes, false) != 0)
+    if (!still_there(cold, &place) || page_check_struct(head, head->bytes) != 0)
         return false;
     /* again, now that its size is known: a run must be whole */
     if (!place_of(cold, word, head->bytes, ret_place) || ret_place->sequence != place.sequence)
@@ -146,7 +146,7 @@ static enum index_found look(void *arg, uint64_t word, uint64_t *ret_stored_ms)
     if (!read_head(wanted->cold, word, &head, &place))
         return INDEX_DEAD;
     same = head.hash == wanted->hash && head.key_bytes == wanted->key_bytes &&
-           ring_equal(place.at + head.key_offset, wanted->key, wanted->key_bytes);
+           ring_equal(place.at + sizeof head, wanted->key, wanted->key_bytes);
     if (!still_there(wanted->cold, &place))
         return INDEX_DEAD;
     wanted->page_bytes = head.bytes;
@@ -198,7 +198,7 @@ int cold_copy(struct cold *cold, const struct cold_ref *ref, const char *key, si
 
 static int publish(struct cold *cold, const struct page *page, uint32_t location, uint32_t sequence)
 {
-    struct wanted wanted = {cold, page_at(page, page->key_offset), page->key_bytes, page->hash, 0};
+    struct wanted wanted = {cold, page_key(page), page->key_bytes, page->hash, 0};
     unsigned evicted = 0;
     int rc = index_put(&cold->index, page->hash, index_word(page->hash, location, sequence),
                        page->stored_ms, look, &wanted, &evicted);
@@ -339,14 +339,10 @@ static bool read_scratch(struct cold *cold, uint64_t word, size_t *ret_bytes)
     struct place place;
     struct page head;
     uint64_t bytes;
-    uint64_t tags_end;
 
     if (word == 0 || !read_head(cold, word, &head, &place))
         return false;
-    bytes = (uint64_t)head.key_offset + head.key_bytes;
-    tags_end = (uint64_t)head.tags_offset + head.tag_count * sizeof(uint64_t);
-    if (tags_end > bytes)
-        bytes = tags_end;
+    bytes = head.variants_offset;
     if (bytes > COLD_HEAD_BYTES_MAX)
         return false;
     ring_copy(scratch, place.at, bytes);

@@ -42,13 +42,10 @@ uint32_t room_ghost_stamp(const struct cold *cold)
 static bool is_valid(struct cold *cold, const struct standing *standing)
 {
     const struct page *head = &standing->head;
-    uint64_t bytes = (uint64_t)head->key_offset + head->key_bytes;
-    uint64_t tags_end = (uint64_t)head->tags_offset + head->tag_count * sizeof(uint64_t);
+    uint64_t bytes = head->variants_offset;
 
     if (head->epoch == purge_epoch(cold->purge))
         return true;
-    if (tags_end > bytes)
-        bytes = tags_end;
     if (bytes > COLD_HEAD_BYTES_MAX)
         return false;
     ring_copy(cold->scratch, standing->at, bytes);
@@ -61,7 +58,7 @@ static bool is_useful(struct cold *cold, const struct standing *standing, uint64
                       uint64_t now_ms)
 {
     return useful_until_ms(&standing->head) > now_ms &&
-           page_check(&standing->head, limit_bytes, false) == 0 && is_valid(cold, standing);
+           page_check_struct(&standing->head, limit_bytes) == 0 && is_valid(cold, standing);
 }
 
 static bool has_room(struct cold *cold, enum ring_area area, uint32_t bytes);

@@ -35,15 +35,31 @@ static bool etag_in_head(const struct page_variant_source *variant)
             (uintptr_t)etag + variant->etag.bytes <= (uintptr_t)head + variant->head.bytes);
 }
 
+/* Entries of the table. */
+static unsigned table_count(unsigned encodings)
+{
+    return encodings > 1 ? 31 - (unsigned)__builtin_clz(encodings) : 0;
+}
+
+static unsigned encodings_of(const struct page_source *source)
+{
+    unsigned encodings = 0;
+
+    for (unsigned i = 0; i < PAGE_VARIANTS_MAX; i++)
+        encodings |= source->variant[i].head.data != NULL ? 1u << i : 0;
+    return encodings;
+}
+
 size_t page_bytes(const struct page_source *source)
 {
-    uint64_t bytes = sizeof(struct page);
+    uint64_t bytes =
+        sizeof(struct page) + table_count(encodings_of(source)) * sizeof(struct page_variant);
 
     if (source->key.bytes > PAGE_KEY_BYTES_MAX || source->tag_count > PAGE_TAGS_MAX ||
         (uint64_t)source->path_offset_in_key + source->path_bytes > source->key.bytes)
         return 0;
     bytes += aligned(source->key.bytes) + source->tag_count * sizeof(uint64_t);
-    for (int i = 0; i < PAGE_ENCODINGS; i++) {
+    for (int i = 0; i < PAGE_VARIANTS_MAX; i++) {
         const struct page_variant_source *variant = &source->variant[i];
 
         if (variant->head.data == NULL)
@@ -81,9 +97,27 @@ static uint64_t checksum_of(const struct page *page)
                          page->bytes - sizeof page->checksum);
 }
 
+static void build_variant(const struct page_variant_source *from, struct page *buf,
+                          uint32_t *offset, struct page_variant *to)
+{
+    to->head_bytes = (uint32_t)from->head.bytes;
+    to->head_offset = append(buf, offset, from->head.data, from->head.bytes);
+    to->body_bytes = (uint32_t)from->body.bytes;
+    to->body_offset = append(buf, offset, from->body.data, from->body.bytes);
+    to->etag_bytes = (uint32_t)from->etag.bytes;
+    if (from->etag.bytes == 0)
+        to->etag_offset = to->head_offset;
+    else if (etag_in_head(from))
+        to->etag_offset = to->head_offset + (uint32_t)(from->etag.data - from->head.data);
+    else
+        to->etag_offset = append(buf, offset, from->etag.data, from->etag.bytes);
+}
+
 void page_build(const struct page_source *source, struct page *buf)
 {
+    static const struct page_variant none[PAGE_VARIANTS_MAX];
     uint32_t offset = sizeof *buf;
+    struct page_variant *table;
 
     memset(buf, 0, sizeof *buf);
     buf->magic = PAGE_MAGIC;
@@ -100,29 +134,19 @@ void page_build(const struct page_source *source, struct page *buf)
     buf->flags = source->flags;
     buf->nonce = source->nonce;
     buf->status = source->status;
-    buf->tag_count = (uint16_t)source->tag_count;
+    buf->tag_count = (uint32_t)source->tag_count;
+    buf->encodings = (uint16_t)encodings_of(source);
     buf->key_bytes = (uint32_t)source->key.bytes;
-    buf->key_offset = append(buf, &offset, source->key.data, source->key.bytes);
-    buf->path_offset = buf->key_offset + source->path_offset_in_key;
+    (void)append(buf, &offset, source->key.data, source->key.bytes);
+    buf->path_offset = (uint32_t)sizeof *buf + source->path_offset_in_key;
     buf->path_bytes = source->path_bytes;
-    buf->tags_offset = append(buf, &offset, source->tags, source->tag_count * sizeof(uint64_t));
-    for (int i = 0; i < PAGE_ENCODINGS; i++) {
-        const struct page_variant_source *from = &source->variant[i];
-        struct page_variant *to = &buf->variant[i];
-
-        if (from->head.data == NULL)
-            continue;
-        to->head_bytes = (uint32_t)from->head.bytes;
-        to->head_offset = append(buf, &offset, from->head.data, from->head.bytes);
-        to->body_bytes = (uint32_t)from->body.bytes;
-        to->body_offset = append(buf, &offset, from->body.data, from->body.bytes);
-        to->etag_bytes = (uint32_t)from->etag.bytes;
-        if (from->etag.bytes == 0)
-            to->etag_offset = to->head_offset;
-        else if (etag_in_head(from))
-            to->etag_offset = to->head_offset + (uint32_t)(from->etag.data - from->head.data);
-        else
-            to->etag_offset = append(buf, &offset, from->etag.data, from->etag.bytes);
+    (void)append(buf, &offset, source->tags, source->tag_count * sizeof(uint64_t));
+    buf->variants_offset = append(buf, &offset, none, table_count(buf->encodings) * sizeof *none);
+    table = (struct page_variant *)(void *)((char *)buf + buf->variants_offset);
+    for (unsigned i = 0; i < PAGE_VARIANTS_MAX; i++) {
+        if (page_has(buf, i))
+            build_variant(&source->variant[i], buf, &offset,
+                          i == PAGE_IDENTITY ? &buf->identity : &table[i - 1]);
     }
     buf->bytes = offset;
     buf->checksum = checksum_of(buf);
@@ -134,31 +158,44 @@ static bool part_inside(const struct page *page, uint32_t offset, uint64_t bytes
     return offset >= sizeof *page && offset + bytes <= page->bytes;
 }
 
-static bool variant_inside(const struct page *page, const struct page_variant *variant)
+/* One that is absent is no bytes, wherever it says they are. */
+static bool variant_inside(const struct page *page, unsigned encoding)
 {
-    if (variant->head_offset == 0)
-        return true;
+    const struct page_variant *variant = page_variant(page, encoding);
+
+    if (!page_has(page, encoding))
+        return variant->head_bytes == 0 && variant->body_bytes == 0 && variant->etag_bytes == 0;
     return part_inside(page, variant->head_offset, variant->head_bytes) &&
            part_inside(page, variant->body_offset, variant->body_bytes) &&
            part_inside(page, variant->etag_offset, variant->etag_bytes);
 }
 
+int page_check_struct(const struct page *page, size_t bytes)
+{
+    uint64_t key_end;
+
+    if (bytes < sizeof *page || page->magic != PAGE_MAGIC || page->bytes > bytes ||
+        page->bytes % PAGE_ALIGN != 0)
+        return -EINVAL;
+    if (page->key_bytes > PAGE_KEY_BYTES_MAX || page->tag_count > PAGE_TAGS_MAX)
+        return -EINVAL;
+    key_end = sizeof *page + (uint64_t)page->key_bytes;
+    if (page->path_offset < sizeof *page ||
+        (uint64_t)page->path_offset + page->path_bytes > key_end)
+        return -EINVAL;
+    if (page->variants_offset != aligned(key_end) + page->tag_count * sizeof(uint64_t) ||
+        !part_inside(page, page->variants_offset,
+                     table_count(page->encodings) * sizeof(struct page_variant)))
+        return -EINVAL;
+    return 0;
+}
+
 int page_check(const struct page *page, size_t bytes, bool with_checksum)
 {
-    if (bytes < sizeof *page || page->magic != PAGE_MAGIC || page->bytes < sizeof *page ||
-        page->bytes > bytes || page->bytes % PAGE_ALIGN != 0)
+    if (page_check_struct(page, bytes) != 0)
         return -EINVAL;
-    if (page->key_bytes > PAGE_KEY_BYTES_MAX ||
-        !part_inside(page, page->key_offset, page->key_bytes))
-        return -EINVAL;
-    if (page->path_offset < page->key_offset || (uint64_t)page->path_offset + page->path_bytes >
-                                                    (uint64_t)page->key_offset + page->key_bytes)
-        return -EINVAL;
-    if (page->tag_count > PAGE_TAGS_MAX || page->tags_offset % sizeof(uint64_t) != 0 ||
-        !part_inside(page, page->tags_offset, page->tag_count * sizeof(uint64_t)))
-        return -EINVAL;
-    for (int i = 0; i < PAGE_ENCODINGS; i++) {
-        if (!variant_inside(page, &page->variant[i]))
+    for (unsigned i = 0; i <= table_count(page->encodings); i++) {
+        if (!variant_inside(page, i))
             return -EINVAL;
     }
     if (with_checksum && page->checksum != checksum_of(page))

@@ -119,8 +119,8 @@ static const struct page_variant *choose_variant(const struct http *http, const 
                                                  const struct http_parse *head)
 {
     if (likely(head->accept_encoding < 0))
-        return &page->variant[PAGE_IDENTITY];
-    return &page->variant[encoder_choose(http->encoder, head, page)];
+        return page_variant(page, PAGE_IDENTITY);
+    return page_variant(page, encoder_choose(http->encoder, head, page));
 }
 
 /* What is sent of a page. */

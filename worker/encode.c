@@ -68,13 +68,10 @@ void encoder_free(struct encoder *e)
 
 /* ---- which ---- */
 
+/* Of those that can be asked for. */
 static unsigned mask_of(const struct page *page)
 {
-    unsigned mask = 1u << PAGE_IDENTITY;
-
-    for (int i = 1; i < PAGE_ENCODINGS; i++)
-        mask |= page->variant[i].head_offset != 0 ? 1u << i : 0;
-    return mask;
+    return (page->encodings & (MASKS - 1)) | 1u << PAGE_IDENTITY;
 }
 
 enum page_encoding encoder_best(struct encoder *e, const struct http_parse *head, unsigned mask)
@@ -118,8 +115,7 @@ enum page_encoding encoder_lacks(struct encoder *e, const struct http_parse *hea
     if (!(page->flags & PAGE_PACKABLE))
         return PAGE_IDENTITY;
     best = encoder_wanted(e, head);
-    if (best == PAGE_IDENTITY || page->variant[best].head_offset != 0 ||
-        (page->flags & PAGE_GAINED_NOTHING(best)))
+    if (best == PAGE_IDENTITY || page_has(page, best) || (page->flags & PAGE_GAINED_NOTHING(best)))
         return PAGE_IDENTITY;
     return best;
 }
@@ -241,17 +237,17 @@ static struct page_source source_of(const struct page *page)
         .age_s = page->age_s,
         .flags = page->flags,
         .status = page->status,
-        .key = {page_at(page, page->key_offset), page->key_bytes},
-        .path_offset_in_key = page->path_offset - page->key_offset,
+        .key = {page_key(page), page->key_bytes},
+        .path_offset_in_key = page->path_offset - (uint32_t)sizeof *page,
         .path_bytes = page->path_bytes,
         .tags = page_tags(page),
         .tag_count = page->tag_count,
     };
 
-    for (int i = 0; i < PAGE_ENCODINGS; i++) {
-        const struct page_variant *v = &page->variant[i];
+    for (unsigned i = 0; i < PAGE_VARIANTS_MAX; i++) {
+        const struct page_variant *v = page_variant(page, i);
 
-        if (v->head_offset == 0)
+        if (!page_has(page, i))
             continue;
         source.variant[i] =
             (struct page_variant_source){{page_at(page, v->head_offset), v->head_bytes},
@@ -279,7 +275,7 @@ static struct hot_page *with_variant(struct hot *hot, const struct hot_page *fro
                                      struct page_source *source, enum page_encoding encoding,
                                      struct span body, const char *mark)
 {
-    const struct page_variant *v = &from->page.variant[PAGE_IDENTITY];
+    const struct page_variant *v = page_variant(&from->page, PAGE_IDENTITY);
     char etag[256];
     char head_text[HEAD_BYTES_MAX];
     struct reply_text head = {head_text, 0, sizeof head_text, false};
@@ -298,7 +294,7 @@ static struct hot_page *with_variant(struct hot *hot, const struct hot_page *fro
 struct hot_page *encoder_add(struct encoder *e, struct hot *hot, struct hot_page *from,
                              enum page_encoding encoding, enum compress_effort effort)
 {
-    const struct page_variant *v = &from->page.variant[PAGE_IDENTITY];
+    const struct page_variant *v = page_variant(&from->page, PAGE_IDENTITY);
     struct page_source source = source_of(&from->page);
     struct hot_page *made = NULL;
     char *body = mi_malloc(v->body_bytes);
@@ -321,8 +317,8 @@ enum page_encoding encoder_improvable(const struct page *page)
 {
     if (!(page->flags & PAGE_PACKABLE))
         return PAGE_IDENTITY;
-    for (int i = 1; i < PAGE_ENCODINGS; i++)
-        if (page->variant[i].head_offset != 0 && !(page->flags & PAGE_PACKED_BEST(i)))
+    for (unsigned i = 1; i < PAGE_ENCODINGS; i++)
+        if (page_has(page, i) && !(page->flags & PAGE_PACKED_BEST(i)))
             return (enum page_encoding)i;
     return PAGE_IDENTITY;
 }
@@ -334,7 +330,7 @@ struct hot_page *encoder_improve(struct hot *hot, struct hot_page *from,
     struct hot_page *made = NULL;
 
     source.flags |= PAGE_PACKED_BEST(encoding);
-    if (body.bytes > 0 && body.bytes < from->page.variant[encoding].body_bytes)
+    if (body.bytes > 0 && body.bytes < page_variant(&from->page, encoding)->body_bytes)
         made = with_variant(hot, from, &source, encoding, body, "+");
     if (!made)
         from->page.flags |= PAGE_PACKED_BEST(encoding); /* likewise */

@@ -23,7 +23,7 @@ struct freshened {
 
 static struct span field_of(const struct page *page, const char *name)
 {
-    const struct page_variant *v = &page->variant[PAGE_IDENTITY];
+    const struct page_variant *v = page_variant(page, PAGE_IDENTITY);
 
     return reply_head_field(page_at(page, v->head_offset), v->head_bytes, name);
 }
@@ -121,7 +121,7 @@ static int64_t between(uint64_t from_ms, uint64_t to_ms)
 struct js_result *flight_freshen(const struct flight *f, const struct js_result *result)
 {
     const struct page *stale = &f->stale->page;
-    const struct page_variant *v = &stale->variant[PAGE_IDENTITY];
+    const struct page_variant *v = page_variant(stale, PAGE_IDENTITY);
     struct freshened *fresh = mi_malloc(sizeof *fresh + v->head_bytes);
 
     if (!fresh)

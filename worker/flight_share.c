@@ -122,8 +122,7 @@ static bool is_page_of(const struct page *page, const struct flight *f)
 {
     size_t bytes = f->key.primary_bytes;
 
-    return page->key_bytes >= bytes &&
-           memcmp(page_at(page, page->key_offset), f->key.data, bytes) == 0;
+    return page->key_bytes >= bytes && memcmp(page_key(page), f->key.data, bytes) == 0;
 }
 
 /* A page that is not in the caches: for the first who asked. */

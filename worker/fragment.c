@@ -82,10 +82,10 @@ static bool find(struct fragments *f, const struct key *key)
 /* The kind is the one byte of the head. */
 static bool read_fragment(const struct page *page, struct js_fragment *ret_fragment)
 {
-    const struct page_variant *v = &page->variant[PAGE_IDENTITY];
+    const struct page_variant *v = page_variant(page, PAGE_IDENTITY);
     unsigned char kind;
 
-    if (page->status != FRAGMENT_STATUS || v->head_offset == 0 || v->head_bytes != 1)
+    if (page->status != FRAGMENT_STATUS || !page_has(page, PAGE_IDENTITY) || v->head_bytes != 1)
         return false;
     kind = (unsigned char)*page_at(page, v->head_offset);
     if (kind >= JS_FRAGMENT_KINDS)

@@ -192,8 +192,8 @@ static void make_room(struct hot *hot)
 
 void hot_put(struct hot *hot, struct hot_page *page)
 {
-    struct hot_page *old = hot_get(hot, page_at(&page->page, page->page.key_offset),
-                                   page->page.key_bytes, page->page.hash);
+    struct hot_page *old =
+        hot_get(hot, page_key(&page->page), page->page.key_bytes, page->page.hash);
 
     if (old == page)
         return;

@@ -25,24 +25,35 @@ static bool is_fresh(const struct http *http, const struct page *page)
     return page->fresh_until_ms > http->now_ms && page->edition == http->worker->heritage->edition;
 }
 
+/* Something was purged since it was checked last. */
 static bool is_valid(struct http *http, struct hot_page *hot, uint64_t epoch)
 {
-    if (!is_ours(http, &hot->page))
-        return false;
-    if (likely(hot->checked_epoch == epoch))
-        return true;
     if (!purge_page_valid(http->worker->purge, &hot->page))
         return false;
     hot->checked_epoch = epoch;
     return true;
 }
 
-static struct hot_page *find_hot(struct http *http, const struct key *key, uint64_t epoch)
+/* The hot page of the key, if it may be used in some way. *ret_fresh: as a hit, the usual case, for which
+ * everything is asked once. */
+static struct hot_page *find_hot(struct http *http, const struct key *key, uint64_t epoch,
+                                 bool *ret_fresh)
 {
     struct hot *cache = http->hot;
     struct hot_page *hot = hot_get(cache, key->data, key->bytes, key->hash);
 
-    if (!hot || is_valid(http, hot, epoch))
+    *ret_fresh = false;
+    if (!hot)
+        return NULL;
+    if (unlikely(hot->checked_epoch != epoch) && !is_valid(http, hot, epoch)) {
+        hot_remove(cache, hot);
+        return NULL;
+    }
+    if (likely(is_fresh(http, &hot->page))) {
+        *ret_fresh = true;
+        return hot;
+    }
+    if (is_ours(http, &hot->page))
         return hot;
     hot_remove(cache, hot);
     return NULL;
@@ -77,11 +88,12 @@ enum found lookup(struct http *http, const struct key *key, struct hot_page **re
                   enum reply_origin *ret_origin)
 {
     uint64_t epoch = purge_epoch(http->worker->purge);
-    struct hot_page *hot = find_hot(http, key, epoch);
+    bool fresh;
+    struct hot_page *hot = find_hot(http, key, epoch, &fresh);
     struct hot_page *cold;
 
     *ret_origin = REPLY_HOT;
-    if (likely(hot && is_fresh(http, &hot->page))) {
+    if (likely(fresh)) {
         *ret_hot = hot_hold(hot);
         return unlikely(page_is_vary(&hot->page)) ? FOUND_VARY : FOUND_FRESH;
     }
@@ -106,7 +118,7 @@ enum found lookup(struct http *http, const struct key *key, struct hot_page **re
 static int compare_cold(struct http *http, const struct page *page)
 {
     struct cold *cold = http->worker->cold;
-    const char *key = page_at(page, page->key_offset);
+    const char *key = page_key(page);
     struct cold_ref ref;
     struct page *there;
     int error = cold_find(cold, key, page->key_bytes, page->hash, &ref);

@@ -64,7 +64,7 @@ static bool is_worth_it(const struct hot_page *hot, void *arg)
 
     return hot->visited && page->fresh_until_ms > p->now_ms + FRESH_MS &&
            page->edition == p->http->worker->heritage->edition &&
-           page->variant[PAGE_IDENTITY].body_bytes <= COMPRESS_SLOW_BYTES_MAX &&
+           page_variant(page, PAGE_IDENTITY)->body_bytes <= COMPRESS_SLOW_BYTES_MAX &&
            encoder_improvable(page) != PAGE_IDENTITY;
 }
 
@@ -76,7 +76,7 @@ static bool find(struct polish *p)
 
     p->now_ms = region_clock_ms(http->region, mono_ns());
     while ((hot = hot_find(http->hot, is_worth_it, p))) {
-        const struct page_variant *v = &hot->page.variant[PAGE_IDENTITY];
+        const struct page_variant *v = page_variant(&hot->page, PAGE_IDENTITY);
 
         if (lookup_is_replaced(http, &hot->page)) {
             hot_remove(http->hot, hot);

@@ -97,7 +97,7 @@ void request_reply_json(struct conn *c, const struct http_parse *head, const str
                         const char *id)
 {
     const struct page *page = &hot->page;
-    const struct page_variant *v = &page->variant[PAGE_IDENTITY];
+    const struct page_variant *v = page_variant(page, PAGE_IDENTITY);
     size_t bytes = v->head_bytes + (size_t)v->body_bytes;
     autofree char *text = malloc(bytes + 1);
     json_t *headers = NULL, *html = NULL, *object = NULL;

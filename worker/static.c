@@ -201,12 +201,9 @@ static void send_hot(struct statics *s, struct conn *c, const struct http_parse 
                      struct hot_page *hot)
 {
     const struct page *page = &hot->page;
-    const struct page_variant *v;
-    unsigned mask = 0;
+    const struct page_variant *v =
+        page_variant(page, encoder_best(s->http->encoder, head, page->encodings));
 
-    for (int i = 0; i < PAGE_ENCODINGS; i++)
-        mask |= page->variant[i].head_offset != 0 ? 1u << i : 0;
-    v = &page->variant[encoder_best(s->http->encoder, head, mask)];
     send_view(c, head,
               &(struct view){.fields = {page_at(page, v->head_offset), v->head_bytes},
                              .etag = {page_at(page, v->etag_offset), v->etag_bytes},

@@ -106,12 +106,12 @@ bool vary_has(const struct vary *v, const char *name, size_t name_bytes)
 
 bool vary_from_record(struct vary *v, const struct page *page)
 {
-    const struct page_variant *text = &page->variant[PAGE_IDENTITY];
+    const struct page_variant *text = page_variant(page, PAGE_IDENTITY);
     const char *at = page_at(page, text->body_offset);
     const char *end = at + text->body_bytes;
 
     vary_init(v);
-    if (!page_is_vary(page) || text->head_offset == 0)
+    if (!page_is_vary(page) || !page_has(page, PAGE_IDENTITY))
         return false;
     while (at < end) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));

@@ -240,7 +240,7 @@ static void add_bytes(struct audit *a)
 static bool same_key(const struct page *a, const struct page *b)
 {
     return a->hash == b->hash && a->key_bytes == b->key_bytes &&
-           memcmp(page_at(a, a->key_offset), page_at(b, b->key_offset), a->key_bytes) == 0;
+           memcmp(page_key(a), page_key(b), a->key_bytes) == 0;
 }
 
 /* The page that a live slot names, or NULL. */

@@ -121,8 +121,9 @@ static struct page *render(struct actor *s, uint32_t key, uint64_t epoch, uint64
 static void check_page(struct actor *s, const struct page *page, uint32_t key, uint64_t floor,
                        const char *purged)
 {
-    const uint64_t *body = (const void *)page_at(page, page->variant[PAGE_IDENTITY].body_offset);
-    size_t words = page->variant[PAGE_IDENTITY].body_bytes / 8;
+    const uint64_t *body =
+        (const void *)page_at(page, page_variant(page, PAGE_IDENTITY)->body_offset);
+    size_t words = page_variant(page, PAGE_IDENTITY)->body_bytes / 8;
 
     if (words < 3)
         return workload_fail(s->board, "torn (size)", key, words, 3);

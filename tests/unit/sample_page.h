@@ -66,9 +66,9 @@ static inline struct page *sample_page(const struct sample *sample)
 /* Is every byte of the body this letter? */
 static inline bool sample_is(const struct page *page, char letter)
 {
-    const char *body = page_at(page, page->variant[PAGE_IDENTITY].body_offset);
+    const char *body = page_at(page, page_variant(page, PAGE_IDENTITY)->body_offset);
 
-    for (uint32_t i = 0; i < page->variant[PAGE_IDENTITY].body_bytes; i++) {
+    for (uint32_t i = 0; i < page_variant(page, PAGE_IDENTITY)->body_bytes; i++) {
         if (body[i] != letter)
             return false;
     }

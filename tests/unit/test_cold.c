@@ -72,7 +72,7 @@ static int copy_of(struct cold *cold, const struct cold_ref *ref, const char *pa
     int rc = cold_copy(cold, ref, path, strlen(path), page);
 
     if (rc == 0) {
-        *ret_letter = *page_at(page, page->variant[PAGE_IDENTITY].body_offset);
+        *ret_letter = *page_at(page, page_variant(page, PAGE_IDENTITY)->body_offset);
         assert_true(sample_is(page, *ret_letter));
     }
     return rc;

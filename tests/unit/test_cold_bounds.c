@@ -130,8 +130,8 @@ static void store_many(struct fixture *f, struct page *const *page, size_t pages
         one = page[(random >> 33) % pages];
         assert_int_equal(cold_put(f->cold, one), 0);
         if (random >> 60 < 8 &&
-            cold_find(f->cold, page_at(one, one->key_offset), one->key_bytes, one->hash, &ref) == 0)
-            (void)cold_copy(f->cold, &ref, page_at(one, one->key_offset), one->key_bytes, f->copy);
+            cold_find(f->cold, page_key(one), one->key_bytes, one->hash, &ref) == 0)
+            (void)cold_copy(f->cold, &ref, page_key(one), one->key_bytes, f->copy);
     }
 }
 
@@ -219,7 +219,7 @@ static void nothing_is_allocated_after_the_start(void **state)
 /* Each encoding has a body of its own letter and length. Returns owned. */
 static struct page *page_of_all(const struct fixture *f, const char *path, unsigned encodings)
 {
-    static char body[PAGE_ENCODINGS][4000];
+    static char body[PAGE_VARIANTS_MAX][4000];
     struct page_source source = {
         .hash = sample_hash(path),
         .path_hash = purge_url_hash(path, strlen(path)),
@@ -248,12 +248,13 @@ static unsigned encodings_of(struct fixture *f, const char *path)
 
     if (!get(f, path))
         return 0;
-    for (unsigned i = 0; i < PAGE_ENCODINGS; i++) {
-        const struct page_variant *variant = &f->copy->variant[i];
-        const char *body = page_at(f->copy, variant->body_offset);
+    for (unsigned i = 0; i < PAGE_VARIANTS_MAX; i++) {
+        const struct page_variant *variant = page_variant(f->copy, i);
+        const char *body;
 
-        if (variant->head_offset == 0)
+        if (!page_has(f->copy, i))
             continue;
+        body = page_at(f->copy, variant->body_offset);
         count++;
         assert_int_equal(variant->body_bytes, 4000 - i);
         assert_int_equal(body[0], 'a' + i);
@@ -274,24 +275,24 @@ static void encodings_of_a_page_live_and_die_together(void **state)
     struct fixture *f = *state;
     struct page *page[PAGES];
 
-    store(f, "/all", PAGE_ENCODINGS);
-    assert_int_equal(encodings_of(f, "/all"), PAGE_ENCODINGS);
+    store(f, "/all", PAGE_VARIANTS_MAX);
+    assert_int_equal(encodings_of(f, "/all"), PAGE_VARIANTS_MAX);
     /* a page stored anew brings its own encodings and leaves none of before */
     store(f, "/all", 1);
     assert_int_equal(encodings_of(f, "/all"), 1);
-    store(f, "/all", PAGE_ENCODINGS);
+    store(f, "/all", PAGE_VARIANTS_MAX);
     assert_int_equal(cold_delete(f->cold, "/all", 4, sample_hash("/all")), 1);
     assert_int_equal(encodings_of(f, "/all"), 0);
-    store(f, "/all", PAGE_ENCODINGS);
+    store(f, "/all", PAGE_VARIANTS_MAX);
     purge_url(f->purge, "/all", 4);
     assert_int_equal(encodings_of(f, "/all"), 0);
     /* evicted: all at once */
     for (unsigned i = 0; i < PAGES; i++)
         page[i] = storm_page(f, i);
-    store(f, "/all", PAGE_ENCODINGS);
+    store(f, "/all", PAGE_VARIANTS_MAX);
     for (unsigned i = 0; i < 3; i++) { /* asked for, it stays */
         store_many(f, page, PAGES, 20);
-        assert_int_equal(encodings_of(f, "/all"), PAGE_ENCODINGS);
+        assert_int_equal(encodings_of(f, "/all"), PAGE_VARIANTS_MAX);
     }
     store_many(f, page, PAGES, 4000);
     assert_int_equal(encodings_of(f, "/all"), 0);

@@ -161,7 +161,8 @@ static void a_held_page_outlives_its_place_and_counts_until_released(void **stat
     for (int i = 0; i < 100; i++)
         put_number(hot, i);
     assert_true(figures(hot).bytes <= 64 * KIB); /* the cache made itself smaller */
-    assert_int_equal(page_at(&held->page, held->page.variant[0].body_offset)[29999], 'x');
+    assert_int_equal(
+        page_at(&held->page, page_variant(&held->page, PAGE_IDENTITY)->body_offset)[29999], 'x');
     without = figures(hot).bytes - held->bytes;
     hot_release(held);
     assert_int_equal(figures(hot).bytes, without);

@@ -31,7 +31,7 @@ static void built_page_passes_its_check(void **state)
 static void built_page_holds_what_went_in(void **state)
 {
     autofree struct page *page = two_tags();
-    const struct page_variant *variant = &page->variant[PAGE_IDENTITY];
+    const struct page_variant *variant = page_variant(page, PAGE_IDENTITY);
 
     assert_true(page_has_key(page, "/shop?item=1", 12));
     assert_false(page_has_key(page, "/shop?item=2", 12));
@@ -42,7 +42,27 @@ static void built_page_holds_what_went_in(void **state)
     assert_int_equal(variant->body_bytes, 1001);
     assert_true(sample_is(page, 'a'));
     assert_memory_equal(page_at(page, variant->etag_offset), "\"0123456789abcdef\"", 18);
-    assert_int_equal(page->variant[PAGE_BR].head_offset, 0);
+    assert_false(page_has(page, PAGE_BR));
+}
+
+static void keys_are_equal_only_in_all_their_bytes(void **state)
+{
+    /* exact, so that ASan sees a read behind */
+    for (size_t bytes = 0; bytes <= 33; bytes++) {
+        autofree char *one = malloc(bytes + 1);
+        autofree char *two = malloc(bytes + 1);
+        char *a = one + 1; /* and at no address that suits words */
+        char *b = two + 1;
+
+        memset(a, 'k', bytes);
+        memset(b, 'k', bytes);
+        assert_true(page_bytes_equal(a, b, bytes));
+        for (size_t i = 0; i < bytes; i++) {
+            b[i] = 'K';
+            assert_false(page_bytes_equal(a, b, bytes));
+            b[i] = 'k';
+        }
+    }
 }
 
 static void path_may_be_the_middle_of_the_key(void **state)
@@ -57,6 +77,40 @@ static void path_may_be_the_middle_of_the_key(void **state)
     page_build(&source, &buf.page);
     assert_int_equal(page_check(&buf.page, page_bytes(&source), true), 0);
     assert_memory_equal(page_at(&buf.page, buf.page.path_offset), "/a", 2);
+}
+
+static void page_has_as_many_variants_as_it_was_given(void **state)
+{
+    static const char letters[] = "abcdefghijklmnop";
+    static_assert(sizeof letters - 1 == PAGE_VARIANTS_MAX, "a letter each");
+
+    /* every set of them up to the fifth, with and without the last */
+    for (unsigned set = 0; set < 64; set++) {
+        unsigned encodings = (set & 31) | (set & 32) << (PAGE_VARIANTS_MAX - 6);
+        struct page_source source = {.key = {"/k", 2}, .path_bytes = 2};
+        autofree struct page *page = NULL;
+
+        for (unsigned i = 0; i < PAGE_VARIANTS_MAX; i++)
+            if (encodings >> i & 1)
+                source.variant[i] = (struct page_variant_source){
+                    .head = {letters + i, 1}, .body = {letters, i}, .etag = {letters + i, 1}};
+        page = malloc(page_bytes(&source));
+        page_build(&source, page);
+        assert_int_equal(page->bytes, page_bytes(&source));
+        assert_int_equal(page_check(page, page->bytes, true), 0);
+        assert_int_equal(page->encodings, encodings);
+        for (unsigned i = 0; i < PAGE_VARIANTS_MAX; i++) {
+            if (!page_has(page, i))
+                continue;
+            assert_int_equal(*page_at(page, page_variant(page, i)->head_offset), letters[i]);
+            assert_int_equal(page_variant(page, i)->body_bytes, i);
+            assert_memory_equal(page_at(page, page_variant(page, i)->body_offset), letters, i);
+            assert_int_equal(*page_at(page, page_variant(page, i)->etag_offset), letters[i]);
+        }
+        assert_int_equal(page_has(page, PAGE_IDENTITY), encodings & 1);
+        if (!(encodings & 1)) /* may be asked for all the same */
+            assert_int_equal(page_variant(page, PAGE_IDENTITY)->body_bytes, 0);
+    }
 }
 
 static void equal_sources_give_equal_bytes(void **state)
@@ -111,8 +165,27 @@ static void flipped_bit_anywhere_fails_the_check(void **state)
     }
 }
 
-/* Whatever the struct says, a page that passes the check can be read through its offsets. */
-static void damaged_struct_never_leads_outside(void **state)
+static uint64_t sum_of_variants(const struct page *page)
+{
+    uint64_t sum = 0;
+
+    for (unsigned v = 0; v < PAGE_VARIANTS_MAX; v++) {
+        const struct page_variant *variant = page_variant(page, v);
+
+        if (v > 0 && !page_has(page, v))
+            continue;
+        for (uint32_t i = 0; i < variant->head_bytes; i++)
+            sum += (unsigned char)page_at(page, variant->head_offset)[i];
+        for (uint32_t i = 0; i < variant->body_bytes; i++)
+            sum += (unsigned char)page_at(page, variant->body_offset)[i];
+        for (uint32_t i = 0; i < variant->etag_bytes; i++)
+            sum += (unsigned char)page_at(page, variant->etag_offset)[i];
+    }
+    return sum;
+}
+
+/* Whatever it says, a page that passes the check can be read through its offsets. */
+static void damaged_page_never_leads_outside(void **state)
 {
     autofree struct page *page = two_tags();
     size_t bytes = page->bytes;
@@ -122,14 +195,10 @@ static void damaged_struct_never_leads_outside(void **state)
         ((unsigned char *)page)[bit / 8] ^= (unsigned char)(1u << bit % 8);
         if (page_check(page, bytes, false) == 0) {
             for (uint32_t i = 0; i < page->key_bytes; i++)
-                sum += (unsigned char)page_at(page, page->key_offset)[i];
-            for (int i = 0; i < page->tag_count; i++)
+                sum += (unsigned char)page_key(page)[i];
+            for (uint32_t i = 0; i < page->tag_count; i++)
                 sum += page_tags(page)[i];
-            for (int v = 0; v < PAGE_ENCODINGS; v++) {
-                for (uint32_t i = 0;
-                     page->variant[v].head_offset && i < page->variant[v].body_bytes; i++)
-                    sum += (unsigned char)page_at(page, page->variant[v].body_offset)[i];
-            }
+            sum += sum_of_variants(page);
         }
         ((unsigned char *)page)[bit / 8] ^= (unsigned char)(1u << bit % 8);
     }
@@ -191,13 +260,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(built_page_passes_its_check),
         cmocka_unit_test(built_page_holds_what_went_in),
+        cmocka_unit_test(keys_are_equal_only_in_all_their_bytes),
         cmocka_unit_test(path_may_be_the_middle_of_the_key),
+        cmocka_unit_test(page_has_as_many_variants_as_it_was_given),
         cmocka_unit_test(equal_sources_give_equal_bytes),
         cmocka_unit_test(source_out_of_bounds_has_no_size),
         cmocka_unit_test(page_cut_short_is_refused_at_every_length),
         cmocka_unit_test(checksum_leaves_no_vector_register_in_use),
         cmocka_unit_test(flipped_bit_anywhere_fails_the_check),
-        cmocka_unit_test(damaged_struct_never_leads_outside),
+        cmocka_unit_test(damaged_page_never_leads_outside),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

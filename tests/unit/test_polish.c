@@ -95,7 +95,7 @@ static void polish_all(struct fixture *f)
 static void assert_is_text(const struct page *page, enum page_encoding encoding)
 {
     static uint8_t out[BODY_BYTES];
-    const struct page_variant *v = &page->variant[encoding];
+    const struct page_variant *v = page_variant(page, encoding);
     size_t bytes = sizeof out;
 
     assert_int_equal(BrotliDecoderDecompress(v->body_bytes,
@@ -114,16 +114,16 @@ static void a_page_asked_for_again_becomes_smaller_in_both_caches(void **state)
 
     (void)get(f, "/a", "br");
     (void)get(f, "/a", "br");
-    quick_bytes = hot_of(f, "a/a")->page.variant[PAGE_BR].body_bytes;
+    quick_bytes = page_variant(&hot_of(f, "a/a")->page, PAGE_BR)->body_bytes;
     polish_all(f);
     assert_int_equal(polished(f), 1);
     hot = hot_of(f, "a/a");
-    assert_true(hot->page.variant[PAGE_BR].body_bytes < quick_bytes);
+    assert_true(page_variant(&hot->page, PAGE_BR)->body_bytes < quick_bytes);
     assert_is_text(&hot->page, PAGE_BR);
     assert_false(lookup_is_replaced(f->worker.http, &hot->page));
     hot_remove(f->worker.http->hot, hot);
     assert_non_null(strstr(get(f, "/a", "br"), "detail=cold"));
-    assert_true(hot_of(f, "a/a")->page.variant[PAGE_BR].body_bytes < quick_bytes);
+    assert_true(page_variant(&hot_of(f, "a/a")->page, PAGE_BR)->body_bytes < quick_bytes);
     assert_int_equal(f->renderer.renders, 1);
 }
 
