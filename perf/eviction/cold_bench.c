@@ -4,6 +4,8 @@
  * same bytes: alone, and with a second process that does the same on the same region. The pages are
  * drawn from 4 MiB, more than a core's caches of level 1 and 2; memcpy walks the same places.
  *
+ * Nobody stores while gets are measured, so each of them must hit: one that does not is an error.
+ *
  * The operations take turns, round by round, and the figure is the lower quartile of the rounds: what
  * else runs on the machine makes rounds slower, never faster.
  *
@@ -25,6 +27,7 @@
 #define PAGE_BYTES_MAX (128 * KIB)
 #define ROUND_NS 2000000u
 #define ROUNDS 24
+#define FILLS_MAX 8
 
 struct bench {
     struct region *region;
@@ -98,14 +101,18 @@ static void do_copy(struct bench *b)
     __asm__ volatile("" ::"r"(b->buf) : "memory");
 }
 
-static void do_get(struct bench *b)
+static bool get(struct bench *b, uint32_t n)
 {
-    struct name name = name_of(draw(b, b->pages));
+    struct name name = name_of(n);
     struct cold_ref ref;
 
-    if (cold_find(b->cold, name.key, KEY_BYTES, name.hash, &ref) != 0 ||
-        cold_copy(b->cold, &ref, name.key, KEY_BYTES, b->buf) != 0)
-        b->misses++;
+    return cold_find(b->cold, name.key, KEY_BYTES, name.hash, &ref) == 0 &&
+           cold_copy(b->cold, &ref, name.key, KEY_BYTES, b->buf) == 0;
+}
+
+static void do_get(struct bench *b)
+{
+    b->misses += !get(b, draw(b, b->pages));
 }
 
 /* As lookup() does it: the page, whether a purge came since it was checked, whether it is fresh. */
@@ -188,14 +195,28 @@ static int fill_hot(struct bench *b)
     return 0;
 }
 
-/* All pages, side by side: what puts have done to them is gone. */
+/*
+ * All pages, side by side: what puts have done to them is gone. They are more than probation has room
+ * for (a twentieth of the cache), so the first of those that nobody has asked for since they were stored
+ * last have left when the last ones come. Asked for at once they stay; so the few that went are stored again.
+ */
 static int fill_cold(struct bench *b)
 {
+    uint32_t absent = b->pages;
     int rc = 0;
 
     for (uint32_t n = 0; n < b->pages && rc == 0; n++)
         rc = cold_put(b->cold, built(b, n));
-    return rc;
+    for (int i = 0; i < FILLS_MAX && absent > 0 && rc == 0; i++) {
+        absent = 0;
+        for (uint32_t n = 0; n < b->pages && rc == 0; n++) {
+            if (get(b, n))
+                continue;
+            absent++;
+            rc = cold_put(b->cold, built(b, n));
+        }
+    }
+    return rc != 0 ? rc : absent > 0 ? -1 : 0;
 }
 
 static int fill(struct bench *b)
@@ -274,10 +295,10 @@ static int measure(struct bench *b, bool two)
     target = 1.5 * ns[MEMCPY][ROUNDS / 4] + 100;
     (void)printf("   %7.0f %-4s %s\n", target, ns[GET][ROUNDS / 4] <= target ? "ok" : "MISS",
                  ns[HOT][ROUNDS / 4] <= HOT_NS_MAX ? "ok" : "MISS");
-    if (misses > 0)
-        (void)printf("            %llu gets missed\n", (unsigned long long)misses);
     (void)fflush(stdout);
-    return 0;
+    if (misses > 0)
+        (void)printf("%llu gets missed though nobody stored\n", (unsigned long long)misses);
+    return misses > 0 ? -1 : 0;
 }
 
 /* Exactly so many, for callgrind; the difference of two runs is the operations alone. */
