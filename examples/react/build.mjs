@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Builds dist/server.js, one classic script that ssrd renders with, and dist/client/client.js, which browsers hydrate
-// with. Set OUT to write the script elsewhere, and nothing for browsers.
+// with, beside it a file for each page that is imported when it is opened. Set OUT to write the script elsewhere, and nothing for browsers.
 import { build } from 'esbuild';
 
 const both = {
@@ -22,4 +22,6 @@ await build({
   // no node:* module; AsyncLocalStorage only if it is there.
   conditions: ['workerd', 'worker', 'production'],
 });
-if (!process.env.OUT) await build({ ...both, entryPoints: ['src/client.jsx'], outfile: 'dist/client/client.js', format: 'esm' });
+if (!process.env.OUT) {
+  await build({ ...both, entryPoints: ['src/client.jsx'], outdir: 'dist/client', format: 'esm', splitting: true });
+}

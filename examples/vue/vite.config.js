@@ -10,6 +10,6 @@ export default ({ isSsrBuild }) => ({
     ? { target: 'es2022', outDir: 'dist', emptyOutDir: false }
     : {
         outDir: 'dist/client',
-        rollupOptions: { input: 'src/client.js', output: { entryFileNames: 'client.js' } },
+        rollupOptions: { input: 'src/client.js', output: { entryFileNames: 'client.js', chunkFileNames: '[name]-[hash].js' } },
       },
 });

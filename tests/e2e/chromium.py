@@ -84,9 +84,10 @@ class Page:
             look();
         }})""")
 
-    def open(self, url):
+    def open(self, url, arrives_at=None):
+        """arrives_at: where redirects lead."""
         self.call("Page.navigate", url=url)
-        harness.until(lambda: self.evaluate(f"location.href === {json.dumps(url)} && document.body !== null"), f"{url} in Chromium")
+        harness.until(lambda: self.evaluate(f"location.href === {json.dumps(arrives_at or url)} && document.body !== null"), f"{url} in Chromium")
 
     def click(self, selector):
         """As a mouse does, in the middle of it."""

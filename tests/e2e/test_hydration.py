@@ -98,6 +98,51 @@ def test_an_example_hydrates_and_reacts_to_a_click(example, page, name):
     assert page.errors == []
 
 
+LATE = "performance.getEntriesByType('resource').some((entry) => /\\/[Vv]ouchers-[^/]*\\.js$/.test(entry.name))"
+
+# What the frameworks leave on elements that they have taken over.
+TAKEN_OVER = ("'__vue_app__' in (document.querySelector('#app') ?? {}) ||"
+              " Object.keys(document.querySelector('h1')).some((key) => key.startsWith('__reactFiber'))")
+
+
+@pytest.mark.parametrize("name", ["react", "vue"])
+def test_an_example_loads_the_code_of_a_page_with_that_page_alone(example, page, name):
+    server = example(name)
+    open_and_click(page, server, "/products/2")
+    assert not page.evaluate(LATE), "its code was loaded with another page"
+    open_and_click(page, server, "/vouchers")
+    assert page.evaluate(LATE)
+    assert page.evaluate("document.querySelector('h1').textContent") == "Vouchers"
+    assert page.errors == []
+
+
+@pytest.mark.parametrize("name", ["react", "vue"])
+def test_an_example_redirects_and_has_a_page_for_what_is_not_there(example, page, name):
+    server = example(name)
+    answer = server.get("/gifts")
+    assert (answer.status, answer["location"], answer.body) == (301, "/vouchers", b"")
+    page.call("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
+    page.open(f"http://127.0.0.1:{server.address[1]}/gifts", arrives_at=f"http://127.0.0.1:{server.address[1]}/vouchers")
+    open_and_click(page, server, "/vouchers?and=hydrates")
+    page.open(f"http://127.0.0.1:{server.address[1]}/no/such/page")
+    assert server.get("/no/such/page").status == 404
+    harness.until(lambda: page.evaluate(TAKEN_OVER), "the page of what is not there hydrates")
+    assert "no" in page.evaluate("document.body.textContent")
+    assert page.errors == []
+
+
+def test_vue_navigates_to_a_page_that_loads_late_through_a_redirect_without_leaving_the_document(example, page):
+    server = example("vue")
+    open_and_click(page, server, "/products/2")
+    page.evaluate("void (window.stayed = true)")
+    page.click("a[href='/vouchers'], a[href='/gifts']")  # a link shows where its redirect leads
+    page.wait("document.querySelector('h1').textContent === 'Vouchers'")
+    assert page.evaluate("[window.stayed, location.pathname]") == [True, "/vouchers"]
+    assert page.evaluate(LATE)
+    assert page.evaluate(COUNT) > 0, "the basket went along"
+    assert page.errors == []
+
+
 def test_what_a_back_end_sent_is_there_in_the_browser(ssrd, page):
     """React's example: the document brings the data that it was rendered with, here the bundle's own."""
     dist = os.path.join(harness.BUILD, "examples", "react", "dist")

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Which page a path shows: { status, title, content, cache }.
-import { useState } from 'react';
+// Which page a path shows: { status, title, content, cache }, with `streams` if it has parts that load late; or where
+// else it is: { status, location }.
+import { lazy, Suspense } from 'react';
+import { Basket } from './basket.jsx';
 import { Price, ProductList, ProductTable, Stock } from './products.jsx';
+
+const Vouchers = lazy(() => import('./vouchers.jsx'));
 
 function Start({ products, note }) {
   return (
@@ -10,6 +14,9 @@ function Start({ products, note }) {
       {note === undefined ? null : <blockquote>{note}</blockquote>}
       <h2>New this week</h2>
       <ProductList products={products.slice(0, 5)} />
+      <p>
+        Not sure? <a href="/vouchers">Give a voucher</a>
+      </p>
     </>
   );
 }
@@ -30,11 +37,6 @@ function Products({ products, query }) {
       <ProductList products={found} />
     </>
   );
-}
-
-function Basket() {
-  const [count, setCount] = useState(0);
-  return <button onClick={() => setCount(count + 1)}>{`${count} in the basket`}</button>;
 }
 
 function Product({ product }) {
@@ -74,6 +76,15 @@ export function route(path, props) {
   if (path === '/about') {
     return ok('About', <p>Fern &amp; Co. has sold lamps since 1964.</p>, { ttl: 3600, tags: ['about'] });
   }
+  if (path === '/vouchers') {
+    const content = (
+      <Suspense fallback={<p>One moment …</p>}>
+        <Vouchers />
+      </Suspense>
+    );
+    return { ...ok('Vouchers', content), streams: true };
+  }
+  if (path === '/gifts') return { status: 301, location: '/vouchers' }; // what the page was called once
   const id = /^\/products\/(\d+)$/.exec(path)?.[1];
   const product = id && props.products.find((p) => String(p.id) === id);
   if (product) return ok(product.name, <Product product={product} />);

@@ -11,6 +11,8 @@ import Start from './pages/Start.vue';
 const routes = [
   { path: '/', component: Start },
   { path: '/products/:id(\\d+)', component: Product, props: true },
+  { path: '/vouchers', component: () => import('./pages/Vouchers.vue') }, // few visit it: a chunk of its own
+  { path: '/gifts', redirect: '/vouchers' }, // what the page was called once
   { path: '/:rest(.*)*', component: Missing, meta: { status: 404 } },
 ];
 

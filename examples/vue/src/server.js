@@ -8,6 +8,8 @@ export async function render(url) {
   const { app, pinia, router } = makeApp(createMemoryHistory());
   await router.push(url);
   await router.isReady();
+  const { redirectedFrom, fullPath } = router.currentRoute.value;
+  if (redirectedFrom) return { status: 301, headers: { location: fullPath }, body: '' };
   const html = await renderToString(app);
   // Inside <script> only "<" could end it.
   const state = JSON.stringify(pinia.state.value).replaceAll('<', '\\u003c');
