@@ -287,6 +287,7 @@ static void on_tick(evutil_socket_t fd, short events, void *arg)
     expire(http, &http->linger);
     flights_check(http->requests);
     access_flush();
+    statics_tick(http->statics);
     hot_figures(http->hot, &figures);
     stats_set(&http->worker->stats->hot_bytes, figures.bytes);
     stats_set(&http->worker->stats->hot_entries, figures.entries);

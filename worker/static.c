@@ -21,6 +21,7 @@
 #include "worker/http_state.h"
 #include "worker/key.h"
 #include "worker/mime.h"
+#include "worker/static_kept.h"
 #include "worker/static_path.h"
 #include "worker/static_root.h"
 
@@ -30,8 +31,10 @@
 #include <string.h>
 
 #define STATIC_HOT_BYTES                                                                           \
-    (256 * KIB)               /* all encodings together; larger ones are sent from the file */
-#define STATIC_ETAG_BYTES 18u /* 16 hex digits, quoted */
+    OUT_COPY_BYTES /* what is copied beside its head; larger ones are sent from the file: perf/README.md, "Files" */
+#define STATIC_HOT_ALL_BYTES (64 * KIB) /* with all encodings */
+#define STATIC_ETAG_BYTES 18u           /* 16 hex digits, quoted */
+#define STATIC_404_BYTES (256 * KIB)
 #define STATIC_FRESH_MS 1000u
 #define STATIC_FIELDS_BYTES 4096u
 #define STATIC_ABSENT 1024u /* names known not to be there, for folders below which pages lie too */
@@ -44,6 +47,7 @@ struct absent {
 struct statics {
     struct http *http;
     struct mime *mime;
+    struct static_kept *kept; /* large files */
     struct static_root *root;
     size_t root_count;
     uint64_t complained_ms;
@@ -77,8 +81,9 @@ int statics_new(struct http *http, struct statics **ret_statics)
         return -ENOMEM;
     s->http = http;
     s->mime = mime_new(MIME_SYSTEM_FILE);
+    s->kept = static_kept_new();
     s->root = calloc(config->statics.count, sizeof s->root[0]);
-    if (!s->mime || !s->root) {
+    if (!s->mime || !s->kept || !s->root) {
         statics_free(s);
         return -ENOMEM;
     }
@@ -95,8 +100,15 @@ void statics_free(struct statics *s)
     for (size_t i = 0; i < s->root_count; i++)
         static_root_done(&s->root[i]);
     free(s->root);
+    static_kept_free(s->kept);
     mime_free(s->mime);
     free(s);
+}
+
+void statics_tick(struct statics *s)
+{
+    if (s)
+        static_kept_sweep(s->kept, s->http->now_ms);
 }
 
 /* ---- head fields ---- */
@@ -225,7 +237,7 @@ static struct hot_page *load(struct statics *s, const struct static_root *root, 
                                  .key = key};
     char fields[PAGE_ENCODINGS][STATIC_FIELDS_BYTES];
     char etag[PAGE_ENCODINGS][STATIC_ETAG_BYTES + 1];
-    autofree char *bodies = malloc(STATIC_HOT_BYTES);
+    autofree char *bodies = malloc(STATIC_HOT_ALL_BYTES);
     char *at = bodies;
     struct hot_page *hot;
 
@@ -250,46 +262,67 @@ static struct hot_page *load(struct statics *s, const struct static_root *root, 
     return hot;
 }
 
-static uint64_t total_bytes(const struct static_file *file)
+static bool is_small(const struct static_file *file)
 {
     uint64_t bytes = 0;
 
     for (int i = 0; i < PAGE_ENCODINGS; i++)
         bytes += file->part[i].bytes;
-    return bytes;
+    return file->part[PAGE_IDENTITY].bytes <= STATIC_HOT_BYTES && bytes <= STATIC_HOT_ALL_BYTES;
 }
 
 /* ---- large files ---- */
 
-static void send_large(struct statics *s, struct conn *c, const struct http_parse *head,
-                       const struct static_root *root, const char *name, struct static_file *file)
+/* False, where it is looked at: its content has changed since it was opened, so that its entity tag is wrong, or it is no longer in
+ * its place. */
+static bool send_kept(struct statics *s, struct conn *c, const struct http_parse *head,
+                      const struct kept_file *kept, bool look)
 {
-    char fields[STATIC_FIELDS_BYTES];
-    char etag[STATIC_ETAG_BYTES + 1];
-    struct reply_text text = {fields, 0, sizeof fields, false};
-    enum page_encoding encoding;
-    struct out_file *out;
+    const struct kept_part *part;
     unsigned mask = 0;
 
     for (int i = 0; i < PAGE_ENCODINGS; i++)
-        mask |= file->part[i].fd >= 0 ? 1u << i : 0;
-    encoding = encoder_best(s->http->encoder, head, mask);
-    make_etag(file->stamp, encoding, etag);
-    out = make_fields(s, root, name, file, encoding, etag, &text)
-              ? out_file_new(file->part[encoding].fd)
-              : NULL;
-    if (!out) {
-        conn_reply_text(c, head, 503, NULL, "Retry-After: 1\r\n", "503 Service Unavailable\n", 24);
-        return;
-    }
-    file->part[encoding].fd = -1;
+        mask |= kept->part[i].file ? 1u << i : 0;
+    part = &kept->part[encoder_best(s->http->encoder, head, mask)];
+    if (look && !static_part_is_same(&part->part))
+        return false;
     send_view(c, head,
-              &(struct view){.fields = {fields, text.bytes},
-                             .etag = {etag, strlen(etag)},
-                             .modified_s = file->modified_s,
-                             .bytes = file->part[encoding].bytes,
-                             .file = out});
-    out_file_release(out);
+              &(struct view){.fields = part->fields,
+                             .etag = part->etag,
+                             .modified_s = kept->modified_s,
+                             .bytes = part->part.bytes,
+                             .file = part->file});
+    return true;
+}
+
+static void send_large(struct statics *s, struct conn *c, const struct http_parse *head,
+                       const struct static_root *root, struct span key, struct static_file *file)
+{
+    char text[PAGE_ENCODINGS][STATIC_FIELDS_BYTES];
+    char tag[PAGE_ENCODINGS][STATIC_ETAG_BYTES + 1];
+    struct span fields[PAGE_ENCODINGS], etag[PAGE_ENCODINGS];
+    struct kept_file *kept = NULL;
+    bool ok = true;
+
+    for (int i = 0; i < PAGE_ENCODINGS && ok; i++) {
+        struct reply_text t = {text[i], 0, sizeof text[i], false};
+
+        if (file->part[i].fd < 0)
+            continue;
+        make_etag(file->stamp, (enum page_encoding)i, tag[i]);
+        ok = make_fields(s, root, key.data + 2, file, (enum page_encoding)i, tag[i], &t);
+        fields[i] = (struct span){text[i], t.bytes};
+        etag[i] = (struct span){tag[i], strlen(tag[i])};
+    }
+    if (ok)
+        kept = static_kept_add(s->kept, key, key_hash(key.data, key.bytes), file, fields, etag,
+                               s->http->now_ms);
+    if (kept)
+        kept->fresh_until_ms = s->http->now_ms + STATIC_FRESH_MS;
+    if (!kept)
+        conn_reply_text(c, head, 503, NULL, "Retry-After: 1\r\n", "503 Service Unavailable\n", 24);
+    else
+        (void)send_kept(s, c, head, kept, false);
 }
 
 /* ---- one request ---- */
@@ -324,18 +357,28 @@ static int serve(struct statics *s, struct conn *c, const struct http_parse *hea
     size_t name_bytes = strlen(name);
     struct span key = {s->key, 2 + name_bytes};
     struct static_file file;
+    struct kept_file *kept;
     struct hot_page *hot;
+    uint64_t hash;
     int error;
 
     s->key[0] = '\2';
     s->key[1] = (char)at;
     memcpy(s->key + 2, name, name_bytes + 1);
-    hot = hot_get(http->hot, key.data, key.bytes, key_hash(key.data, key.bytes));
+    hash = key_hash(key.data, key.bytes);
+    hot = hot_get(http->hot, key.data, key.bytes, hash);
     if (hot && http->now_ms < hot->page.fresh_until_ms) {
         send_hot(s, c, head, hot);
         return 0;
     }
+    kept = hot ? NULL : static_kept_find(s->kept, key, hash, http->now_ms);
+    if (kept && http->now_ms < kept->fresh_until_ms && send_kept(s, c, head, kept, true))
+        return 0;
     error = static_root_open(root, name, http->now_ms, &file);
+    if (kept && (error || kept->stamp != file.stamp)) {
+        static_kept_drop(s->kept, kept);
+        kept = NULL;
+    }
     if (error) {
         if (hot)
             hot_remove(http->hot, hot);
@@ -349,10 +392,16 @@ static int serve(struct statics *s, struct conn *c, const struct http_parse *hea
                             24);
         return 0;
     }
+    if (kept) {
+        kept->fresh_until_ms = http->now_ms + STATIC_FRESH_MS;
+        (void)send_kept(s, c, head, kept, false); /* it was looked at just now */
+        static_file_done(&file);
+        return 0;
+    }
     if (hot && hot->page.path_hash == file.stamp)
         (void)hot_hold(hot);
     else
-        hot = total_bytes(&file) <= STATIC_HOT_BYTES ? load(s, root, key, &file) : NULL;
+        hot = is_small(&file) ? load(s, root, key, &file) : NULL;
     if (hot) {
         hot->page.fresh_until_ms = http->now_ms + STATIC_FRESH_MS;
         if (!hot->cached)
@@ -360,7 +409,7 @@ static int serve(struct statics *s, struct conn *c, const struct http_parse *hea
         send_hot(s, c, head, hot);
         hot_release(hot);
     } else {
-        send_large(s, c, head, root, name, &file);
+        send_large(s, c, head, root, key, &file);
     }
     static_file_done(&file);
     return 0;
@@ -412,7 +461,7 @@ static void not_found(struct statics *s, struct conn *c, const struct http_parse
     bool ok = static_root_open(&s->root[at], "404.html", s->http->now_ms, &file) == 0;
     uint64_t bytes = ok ? file.part[PAGE_IDENTITY].bytes : 0;
 
-    if (ok && bytes <= STATIC_HOT_BYTES)
+    if (ok && bytes <= STATIC_404_BYTES)
         body = mi_malloc(bytes + 1);
     if (body && static_part_read(&file.part[PAGE_IDENTITY], body) == 0)
         conn_reply_text(c, head, 404, "text/html; charset=utf-8", "", body, bytes);

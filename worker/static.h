@@ -19,6 +19,9 @@ struct statics;
 int statics_new(struct http *http, struct statics **ret_statics);
 void statics_free(struct statics *statics); /* takes NULL */
 
+/* A few times a second: lets go of files that are no longer asked for. Takes NULL. */
+void statics_tick(struct statics *statics);
+
 /* Answer a request if its path belongs to a folder. False: it is for the bundle. */
 bool statics_answer(struct statics *statics, struct conn *conn, const struct http_parse *head);
 

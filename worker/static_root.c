@@ -21,11 +21,6 @@
 static const char *const suffixes[PAGE_ENCODINGS] = {
     [PAGE_IDENTITY] = "", [PAGE_GZIP] = ".gz", [PAGE_BR] = ".br", [PAGE_ZSTD] = ".zst"};
 
-/* What tells one version of a part from another. ctime moves also when mtime was set back. */
-struct part_stamp {
-    uint64_t device, inode, bytes, modified_ns, changed_ns;
-};
-
 void static_root_init(struct static_root *root, const struct config_static *config)
 {
     *root = (struct static_root){.config = config, .fd = -1};
@@ -95,8 +90,25 @@ static uint64_t ns(const struct timespec *at)
     return (uint64_t)at->tv_sec * 1000000000u + (uint64_t)at->tv_nsec;
 }
 
+static struct static_stamp stamp_of(const struct stat *st)
+{
+    return (struct static_stamp){st->st_dev, st->st_ino, (uint64_t)st->st_size, ns(&st->st_mtim),
+                                 ns(&st->st_ctim)};
+}
+
+bool static_part_is_same(const struct static_part *part)
+{
+    struct static_stamp now;
+    struct stat st;
+
+    if (fstat(part->fd, &st) != 0)
+        return false;
+    now = stamp_of(&st);
+    return memcmp(&now, &part->stamp, sizeof now) == 0;
+}
+
 /* 0 / -ENOENT / -EISDIR / negative errno. */
-static int open_part(int root, const char *name, struct static_part *part, struct part_stamp *stamp)
+static int open_part(int root, const char *name, struct static_part *part)
 {
     autofd int fd = open_beneath(root, name);
     struct stat st;
@@ -109,37 +121,36 @@ static int open_part(int root, const char *name, struct static_part *part, struc
         return -EISDIR;
     if (!S_ISREG(st.st_mode))
         return -ENOENT;
-    *stamp = (struct part_stamp){st.st_dev, st.st_ino, (uint64_t)st.st_size, ns(&st.st_mtim),
-                                 ns(&st.st_ctim)};
-    part->bytes = (uint64_t)st.st_size;
-    part->fd = take_fd(fd);
+    *part = (struct static_part){take_fd(fd), (uint64_t)st.st_size, stamp_of(&st)};
     return 0;
 }
 
 int static_root_open(struct static_root *root, const char *name, uint64_t now_ms,
                      struct static_file *ret_file)
 {
-    struct static_file file = {.part = {{-1, 0}, {-1, 0}, {-1, 0}, {-1, 0}}};
-    struct part_stamp stamp[PAGE_ENCODINGS] = {0};
+    static const struct static_part absent = {.fd = -1};
+    struct static_file file = {.part = {absent, absent, absent, absent}};
+    struct static_stamp stamp[PAGE_ENCODINGS];
     char neighbour[STATIC_PATH_BYTES_MAX + 8];
     int error;
 
     look(root, now_ms);
     if (root->fd < 0)
         return -ENOENT;
-    error = open_part(root->fd, name, &file.part[PAGE_IDENTITY], &stamp[PAGE_IDENTITY]);
+    error = open_part(root->fd, name, &file.part[PAGE_IDENTITY]);
     if (error)
         return error;
     for (int i = 1; i < PAGE_ENCODINGS; i++) {
         (void)snprintf(neighbour, sizeof neighbour, "%s%s", name, suffixes[i]);
-        if (open_part(root->fd, neighbour, &file.part[i], &stamp[i]) != 0)
+        if (open_part(root->fd, neighbour, &file.part[i]) != 0)
             continue;
-        if (stamp[i].modified_ns < stamp[PAGE_IDENTITY].modified_ns) { /* of an older version */
-            (void)close(file.part[i].fd);
-            file.part[i] = (struct static_part){-1, 0};
-            stamp[i] = (struct part_stamp){0};
+        if (file.part[i].stamp.modified_ns < file.part[PAGE_IDENTITY].stamp.modified_ns) {
+            (void)close(file.part[i].fd); /* of an older version */
+            file.part[i] = absent;
         }
     }
+    for (int i = 0; i < PAGE_ENCODINGS; i++)
+        stamp[i] = file.part[i].stamp;
     file.modified_s = stamp[PAGE_IDENTITY].modified_ns / 1000000000u;
     file.stamp = XXH3_64bits(stamp, sizeof stamp);
     *ret_file = file;

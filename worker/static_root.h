@@ -19,9 +19,16 @@ struct static_root {
     uint64_t looked_ms; /* mono: when the folder's name was last resolved */
 };
 
+/* What tells one version of a part from another. ctime moves also when mtime was set back, and when
+ * another file was renamed into its place. */
+struct static_stamp {
+    uint64_t device, inode, bytes, modified_ns, changed_ns;
+};
+
 struct static_part {
     int fd; /* -1: absent */
     uint64_t bytes;
+    struct static_stamp stamp;
 };
 
 /* A file in all encodings that lie beside it: name, name.gz, name.br, name.zst. */
@@ -44,6 +51,9 @@ void static_root_done(struct static_root *root);
 int static_root_open(struct static_root *root, const char *name, uint64_t now_ms,
                      struct static_file *ret_file);
 void static_file_done(struct static_file *file);
+
+/* Is what the descriptor leads to as it was when it was opened, and still in its place? One system call. */
+bool static_part_is_same(const struct static_part *part);
 
 /* Read a part into buf, which has room for it. 0 / -EIO: it has become shorter / negative errno. */
 int static_part_read(const struct static_part *part, char *buf);

@@ -200,6 +200,87 @@ def test_a_new_version_is_served_within_a_second_and_old_ones_stay_whole(site):
     harness.until(lambda: server.get("/assets/app.js").status == 404, "404 for what was removed")
 
 
+LARGE = b"0123456789abcde\n" * 4096  # 64 KiB: sent from a descriptor that stays open
+
+
+def test_a_large_file_that_is_written_replaced_or_removed_is_seen_by_the_next_request(site):
+    """Unlike a name that is new, which may take a second: the descriptor itself tells."""
+    path = f"{site.root}/large.txt"
+    write(path, LARGE)
+    server = site()
+    first = server.get("/assets/large.txt")
+    assert first.body == LARGE and server.get("/assets/large.txt", headers={"If-None-Match": first["etag"]}).status == 304
+    with open(path, "r+b") as file:
+        file.write(b"written over")
+    os.utime(path, (OLD, OLD))
+    second = server.get("/assets/large.txt", headers={"If-None-Match": first["etag"]})
+    assert second.status == 200 and second.body == b"written over" + LARGE[12:] and second["etag"] != first["etag"]
+    write(f"{site.root}/next.txt", LARGE[::-1])
+    os.rename(f"{site.root}/next.txt", path)
+    third = server.get("/assets/large.txt", headers={"Range": "bytes=0-9", "If-Range": second["etag"]})
+    assert third.status == 200 and third.body == LARGE[::-1]
+    os.chmod(path, 0o600)
+    assert server.get("/assets/large.txt").body == LARGE[::-1]
+    os.remove(path)
+    assert server.get("/assets/large.txt").status == 404
+
+
+def test_a_neighbour_of_a_large_file_is_seen_within_a_second_and_changes_no_other_tag_for_the_worse(site):
+    path = f"{site.root}/large.js"
+    write(path, LARGE)
+    server = site()
+    assert server.get("/assets/large.js")["vary"] is None
+    write(path + ".gz", gzip.compress(LARGE))
+    packed = harness.until(lambda: (a := server.get("/assets/large.js", headers={"Accept-Encoding": "gzip"}))["content-encoding"] and a,
+                           "the neighbour")
+    assert gzip.decompress(packed.body) == LARGE and packed["vary"] == "Accept-Encoding"
+    plain = server.get("/assets/large.js")
+    assert plain.body == LARGE and plain["etag"] != packed["etag"]
+    os.truncate(path + ".gz", 10)
+    assert server.get("/assets/large.js", headers={"Accept-Encoding": "gzip"})["etag"] != packed["etag"]
+
+
+def test_a_large_file_that_is_gone_keeps_no_room_on_the_disk(site):
+    write(f"{site.root}/large.txt", LARGE)
+    server = site()
+    assert server.get("/assets/large.txt").body == LARGE
+    os.remove(f"{site.root}/large.txt")
+
+    def open_files():
+        folder = f"/proc/{server.workers()[0]}/fd"
+        return [os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder) if os.path.lexists(f"{folder}/{fd}")]
+
+    harness.until(lambda: not any("large.txt" in name for name in open_files()), "its descriptor to be closed")
+
+
+def test_a_file_beyond_4_gib_is_served_in_parts(site):
+    path = f"{site.root}/huge.bin"
+    size = 5 * 2 ** 30
+    write(path, b"")
+    with open(path, "r+b") as file:  # sparse
+        file.truncate(size)
+        file.seek(size - 7)
+        file.write(b"the end")
+    server = site()
+    assert int(server.get("/assets/huge.bin", method="HEAD")["content-length"]) == size
+    tail = server.get("/assets/huge.bin", headers={"Range": "bytes=-5"})
+    assert tail.status == 206 and tail.body == b"e end" and tail["content-range"] == f"bytes {size - 5}-{size - 1}/{size}"
+    middle = server.get("/assets/huge.bin", headers={"Range": f"bytes={2 ** 32 - 2}-{2 ** 32 + 1}"})
+    assert middle.status == 206 and middle.body == bytes(4)
+    with server.connect() as client:
+        client.request("/assets/huge.bin")
+        assert client.socket.recv(4096).startswith(b"HTTP/1.1 200")
+
+
+def test_an_empty_file_is_a_page_without_content(site):
+    write(f"{site.root}/empty.css", "")
+    server = site()
+    for _ in range(2):
+        answer = server.get("/assets/empty.css")
+        assert (answer.status, answer["content-length"], answer.body) == (200, "0", b"")
+    assert server.get("/assets/empty.css", headers={"Range": "bytes=0-0"}).status in (200, 416)
+
+
 def test_another_folder_in_the_place_of_the_first_is_seen(site):
     server = site()
     assert server.get("/assets/app.js").status == 200
