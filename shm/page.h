@@ -51,6 +51,7 @@ enum page_flag {
     PAGE_OWN_MODIFIED = 8, /* and its Last-Modified */
     PAGE_NONCE = 32,       /* has marks in the place of nonces: worker/nonce.h */
     PAGE_PACKABLE = 16,    /* may be sent in other encodings: worker/encode.h */
+    PAGE_PACK_EACH = 64,   /* likewise, but packed anew for each answer, since it has marks */
 };
 /* In a worker's own copy: packing in this encoding was tried, and gained nothing. */
 #define PAGE_GAINED_NOTHING(encoding) (256u << (encoding))

@@ -10,19 +10,19 @@
 #include <zstd.h>
 
 /* Where the next level costs much more than it saves: the table in perf/README.md. */
-#define BROTLI_QUICK 5
-#define BROTLI_BEST 10
-#define GZIP_QUICK 6
-#define GZIP_BEST 9
-#define ZSTD_QUICK 3
-#define ZSTD_BEST 9
+static const int brotli_quality[COMPRESS_EFFORTS] = {
+    [COMPRESS_QUICK] = 5, [COMPRESS_BEST] = 10, [COMPRESS_EACH] = 1};
+static const int gzip_level[COMPRESS_EFFORTS] = {
+    [COMPRESS_QUICK] = 6, [COMPRESS_BEST] = 9, [COMPRESS_EACH] = 1};
+static const int zstd_level[COMPRESS_EFFORTS] = {
+    [COMPRESS_QUICK] = 3, [COMPRESS_BEST] = 9, [COMPRESS_EACH] = 1};
 
 #define GZIP_WRAPPER 16 /* added to zlib's window bits: a gzip head and tail */
 #define GZIP_MEMORY 8
 
 struct compressor {
-    z_stream gzip[COMPRESS_BEST + 1];
-    bool gzip_ready[COMPRESS_BEST + 1];
+    z_stream gzip[COMPRESS_EFFORTS];
+    bool gzip_ready[COMPRESS_EFFORTS];
     ZSTD_CCtx *zstd;
 };
 
@@ -35,7 +35,7 @@ void compressor_free(struct compressor *c)
 {
     if (!c)
         return;
-    for (int i = 0; i <= COMPRESS_BEST; i++)
+    for (int i = 0; i < COMPRESS_EFFORTS; i++)
         if (c->gzip_ready[i])
             (void)deflateEnd(&c->gzip[i]);
     (void)ZSTD_freeCCtx(c->zstd);
@@ -53,8 +53,8 @@ static size_t gzip(struct compressor *c, enum compress_effort effort, struct spa
     z_stream *z = &c->gzip[effort];
 
     if (!c->gzip_ready[effort]) {
-        if (deflateInit2(z, effort == COMPRESS_BEST ? GZIP_BEST : GZIP_QUICK, Z_DEFLATED,
-                         MAX_WBITS + GZIP_WRAPPER, GZIP_MEMORY, Z_DEFAULT_STRATEGY) != Z_OK)
+        if (deflateInit2(z, gzip_level[effort], Z_DEFLATED, MAX_WBITS + GZIP_WRAPPER, GZIP_MEMORY,
+                         Z_DEFAULT_STRATEGY) != Z_OK)
             return 0;
         c->gzip_ready[effort] = true;
     } else if (deflateReset(z) != Z_OK) {
@@ -71,9 +71,9 @@ static size_t brotli(enum compress_effort effort, struct span in, char *out, siz
 {
     size_t bytes = cap_bytes;
 
-    return BrotliEncoderCompress(effort == COMPRESS_BEST ? BROTLI_BEST : BROTLI_QUICK,
-                                 BROTLI_DEFAULT_WINDOW, BROTLI_MODE_TEXT, in.bytes,
-                                 (const uint8_t *)in.data, &bytes, (uint8_t *)out) == BROTLI_TRUE
+    return BrotliEncoderCompress(brotli_quality[effort], BROTLI_DEFAULT_WINDOW, BROTLI_MODE_TEXT,
+                                 in.bytes, (const uint8_t *)in.data, &bytes,
+                                 (uint8_t *)out) == BROTLI_TRUE
                ? bytes
                : 0;
 }
@@ -87,8 +87,7 @@ static size_t zstd(struct compressor *c, enum compress_effort effort, struct spa
         c->zstd = ZSTD_createCCtx();
     if (!c->zstd)
         return 0;
-    bytes = ZSTD_compressCCtx(c->zstd, out, cap_bytes, in.data, in.bytes,
-                              effort == COMPRESS_BEST ? ZSTD_BEST : ZSTD_QUICK);
+    bytes = ZSTD_compressCCtx(c->zstd, out, cap_bytes, in.data, in.bytes, zstd_level[effort]);
     return ZSTD_isError(bytes) ? 0 : bytes;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * compress.h - bytes into gzip (RFC 1952), br (RFC 7932), zstd (RFC 8878), at one of two efforts.
+ * compress.h - bytes into gzip (RFC 1952), br (RFC 7932), zstd (RFC 8878), at one of three efforts.
  * Keeps the libraries' states, so that only the first use of each allocates; one thread.
  * What each level costs: perf/README.md, "Compression".
  */
@@ -13,8 +13,10 @@
 struct compressor;
 
 enum compress_effort {
-    COMPRESS_QUICK, /* somebody waits for it */
-    COMPRESS_BEST,  /* nobody does */
+    COMPRESS_QUICK, /* somebody waits for it, and it is kept */
+    COMPRESS_BEST,  /* nobody waits */
+    COMPRESS_EACH,  /* done again for each answer */
+    COMPRESS_EFFORTS
 };
 
 struct compressor *compressor_new(void);             /* NULL: out of memory */

@@ -14,6 +14,7 @@
 #include "worker/http_state.h"
 #include "worker/nonce.h"
 
+#include <mimalloc.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -215,24 +216,77 @@ static bool add_large_body(struct http *http, const char *body, size_t body_byte
 }
 
 /* A page with marks goes out as a copy, with a nonce of its own in head and body. */
-static void add_with_nonce(struct conn *c, struct reply_text *head, const char *body, size_t bytes)
+struct nonced {
+    char nonce[HERITAGE_NONCE_BYTES];
+    enum page_encoding encoding;
+    struct hot_page *holder; /* of the body */
+};
+
+/* Packed, if the client takes that and it pays: each time anew, as the bytes are. */
+static void pack_nonced(struct conn *c, const struct http_parse *head, struct nonced *n,
+                        uint64_t *bytes)
 {
     struct http *http = c->http;
-    const char *mark = http->worker->heritage->nonce_mark;
-    struct hot_page *holder = hot_alloc(http->hot, bytes);
-    char nonce[HERITAGE_NONCE_BYTES];
+    enum page_encoding encoding = encoder_wanted(http->encoder, head);
+    struct hot_page *packed;
+    size_t packed_bytes;
+    char *buf;
 
-    if (!holder || !nonce_draw(nonce)) { /* the mark itself must not get out */
-        hot_release(holder);
-        c->dead = true;
+    if (encoding == PAGE_IDENTITY)
         return;
+    buf = mi_malloc(*bytes);
+    if (!buf)
+        return;
+    packed_bytes = encoder_pack_each(http->encoder, encoding,
+                                     (struct span){(const char *)&n->holder->page, *bytes}, buf);
+    packed = packed_bytes > 0 ? hot_alloc(http->hot, packed_bytes) : NULL;
+    if (packed) {
+        memcpy(&packed->page, buf, packed_bytes);
+        hot_release(n->holder);
+        n->holder = packed;
+        n->encoding = encoding;
+        *bytes = packed_bytes;
     }
-    nonce_put(head->data, head->bytes, mark, nonce);
-    out_end(http, head);
-    memcpy(&holder->page, body, bytes);
-    nonce_put((char *)&holder->page, bytes, mark, nonce);
-    out_body(http, holder, (const char *)&holder->page, bytes);
-    hot_release(holder);
+    mi_free(buf);
+}
+
+/* bytes: of the body, as it is and as it will be. False: it can't be made; the mark itself must not get out. */
+static bool make_nonced(struct conn *c, const struct http_parse *head, const struct page *page,
+                        const struct page_variant *v, struct portion *p, struct nonced *ret)
+{
+    struct nonced n = {.encoding = PAGE_IDENTITY};
+    uint64_t bytes = p->status == page->status ? p->bytes : 0;
+
+    n.holder = hot_alloc(c->http->hot, bytes);
+    if (!n.holder || !nonce_draw(n.nonce)) {
+        hot_release(n.holder);
+        return false;
+    }
+    memcpy(&n.holder->page, page_at(page, v->body_offset), bytes);
+    nonce_put((char *)&n.holder->page, bytes, c->http->worker->heritage->nonce_mark, n.nonce);
+    if ((page->flags & PAGE_PACK_EACH) && bytes > 0) {
+        pack_nonced(c, head, &n, &bytes);
+        p->bytes = bytes;
+    }
+    *ret = n;
+    return true;
+}
+
+/* Up to what each answer adds; marks are still in it. False: the answer can't be made. */
+static bool add_nonced_head(struct conn *c, const struct http_parse *head, const struct page *page,
+                            const struct page_variant *v, const struct reply_cache *cache,
+                            struct reply_text *text, struct portion *p, struct nonced *ret)
+{
+    if (head->conditions != 0)
+        *p = judge_conditions(head, page, v, cache->origin <= REPLY_STALE);
+    if (!make_nonced(c, head, page, v, p, ret))
+        return false;
+    if (ret->encoding != PAGE_IDENTITY) /* a weak tag is that of all encodings */
+        encoder_head(text, (struct span){page_at(page, v->head_offset), v->head_bytes},
+                     ret->encoding, p->bytes, (struct span){NULL, 0});
+    else
+        add_portion_head(text, page, v, p);
+    return true;
 }
 
 /* dressed: it may have marks for nonces, or gets Server-Timing. Made twice, so that what most answers are has no registers to
@@ -246,8 +300,15 @@ reply_page(struct conn *c, const struct http_parse *head, struct hot_page *hot,
     const struct page_variant *v = choose_variant(http, page, head);
     struct reply_text text = out_begin(http);
     struct portion p = {page->status, head->method != HTTP_HEAD, 0, v->body_bytes};
+    bool has_marks = dressed && (page->flags & PAGE_NONCE);
+    struct nonced nonced = {.encoding = PAGE_IDENTITY};
 
-    if (unlikely(head->conditions != 0)) {
+    if (has_marks) {
+        if (!add_nonced_head(c, head, page, v, cache, &text, &p, &nonced)) {
+            c->dead = true;
+            return;
+        }
+    } else if (unlikely(head->conditions != 0)) {
         p = judge_conditions(head, page, v, cache->origin <= REPLY_STALE);
         add_portion_head(&text, page, v, &p);
     } else {
@@ -258,8 +319,12 @@ reply_page(struct conn *c, const struct http_parse *head, struct hot_page *hot,
         add_timing(c, &text, cache->origin, cache->origin <= REPLY_STALE ? 0 : page->render_us);
     end_head(c, head, &text,
              (page->flags & PAGE_OWN_DATE) && (p.status == page->status || p.status < 400));
-    if (dressed && (page->flags & PAGE_NONCE)) {
-        add_with_nonce(c, &text, page_at(page, v->body_offset), p.body ? p.bytes : 0);
+    if (has_marks) {
+        nonce_put(text.data, text.bytes, http->worker->heritage->nonce_mark, nonced.nonce);
+        out_end(http, &text);
+        if (p.body)
+            out_body(http, nonced.holder, (const char *)&nonced.holder->page, p.bytes);
+        hot_release(nonced.holder);
     } else {
         out_end(http, &text);
         if (p.body)

@@ -313,6 +313,11 @@ struct hot_page *encoder_add(struct encoder *e, struct hot *hot, struct hot_page
     return made;
 }
 
+size_t encoder_pack_each(struct encoder *e, enum page_encoding encoding, struct span in, char *out)
+{
+    return compress_bytes(e->compressor, encoding, COMPRESS_EACH, in, out, worth_bytes(in.bytes));
+}
+
 enum page_encoding encoder_improvable(const struct page *page)
 {
     if (!(page->flags & PAGE_PACKABLE))

@@ -57,6 +57,10 @@ void encoder_head(struct reply_text *text, struct span head, enum page_encoding 
 struct hot_page *encoder_add(struct encoder *encoder, struct hot *hot, struct hot_page *page,
                              enum page_encoding encoding, enum compress_effort effort);
 
+/* in packed for one answer alone, into out, which has in.bytes of room. Bytes; 0: it gains nothing, or memory lacks. */
+size_t encoder_pack_each(struct encoder *encoder, enum page_encoding encoding, struct span in,
+                         char *out);
+
 /* An encoding of the page that may become smaller when there is time; PAGE_IDENTITY: none. */
 enum page_encoding encoder_improvable(const struct page *page);
 

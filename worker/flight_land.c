@@ -233,6 +233,20 @@ static uint64_t until(uint64_t instant_ms, uint64_t age_ms, uint64_t at_least_ms
     return instant_ms > at_least_ms + age_ms ? instant_ms - age_ms : at_least_ms;
 }
 
+/* Marks of nonces in what goes out: of this render, or from what the bundle keeps of another. */
+static bool has_marks(const struct flight *f, const struct js_result *result)
+{
+    const char *mark = f->all->worker->heritage->nonce_mark;
+
+    if (result->reads.nonce || !result->reads.nonce_about)
+        return result->reads.nonce;
+    for (size_t i = 0; i < result->header_count; i++)
+        if (nonce_has_mark((struct span){result->headers[i].value, result->headers[i].value_bytes},
+                           mark))
+            return true;
+    return nonce_has_mark((struct span){result->body, result->body_bytes}, mark);
+}
+
 /* The page as bytes; NULL: *ret_why. */
 static struct hot_page *build_page(const struct flight *f, const struct key *key,
                                    const struct js_result *result,
@@ -242,7 +256,8 @@ static struct hot_page *build_page(const struct flight *f, const struct key *key
     char etag[2 + REPLY_ETAG_BYTES];
     struct reply_text head = {head_text, 0, sizeof head_text, false};
     bool has_body = reply_status_has_body(result->status);
-    bool has_nonce = result->reads.nonce;
+    bool has_nonce = has_marks(f, result);
+    struct js_result page = *result;
     struct span body = {has_body && result->body_bytes ? result->body : "",
                         has_body ? result->body_bytes : 0};
     uint64_t now_ms = f->all->http->now_ms;
@@ -255,7 +270,8 @@ static struct hot_page *build_page(const struct flight *f, const struct key *key
 
     memcpy(etag, "W/", 2); /* weak, where each answer has other bytes */
     reply_etag(body.data, body.bytes, etag + 2);
-    reply_page_head(&head, f->policy, result, verdict,
+    page.reads.nonce = has_nonce;
+    reply_page_head(&head, f->policy, &page, verdict,
                     (struct span){etag + (has_nonce ? 0 : 2),
                                   has_body ? REPLY_ETAG_BYTES + (has_nonce ? 2 : 0) : 0},
                     &about);
@@ -274,8 +290,10 @@ static struct hot_page *build_page(const struct flight *f, const struct key *key
         .swr_until_ms = until(end_ms + verdict->swr_ms, verdict->age_ms, fresh_until_ms),
         .sie_until_ms = until(end_ms + verdict->sie_ms, verdict->age_ms, fresh_until_ms),
         .age_s = (uint32_t)(verdict->age_ms / 1000),
-        .flags =
-            about.flags | (verdict->packable ? PAGE_PACKABLE : 0) | (has_nonce ? PAGE_NONCE : 0),
+        .flags = about.flags | (has_nonce ? PAGE_NONCE : 0) |
+                 (!verdict->packable ? 0
+                  : has_nonce        ? PAGE_PACK_EACH
+                                     : PAGE_PACKABLE),
         .nonce = has_nonce ? nonce_mark_id(f->all->worker->heritage->nonce_mark) : 0,
         .render_us = (uint32_t)(f->job.render_ns / 1000),
         .status = result->status,
@@ -360,7 +378,7 @@ static void judge(struct flight *f, const struct js_result *result, struct landi
     l->key = f->key;
     l->may_mark = true;
     cache_policy_judge(f->policy, result, &asked, &l->verdict);
-    l->verdict.packable = encoder_pays(f->all->http->encoder, result) && !result->reads.nonce;
+    l->verdict.packable = encoder_pays(f->all->http->encoder, result);
     if (f->kind == FLIGHT_BYPASS || f->key.bytes == 0)
         l->verdict.store = false;
     if (!l->verdict.store || flight_page_key(f, &l->verdict, &l->key))

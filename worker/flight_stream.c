@@ -10,6 +10,7 @@
 #include "worker/encode.h"
 #include "worker/flight.h"
 #include "worker/http_state.h"
+#include "worker/nonce.h"
 #include "worker/stream_out.h"
 #include "worker/worker.h"
 
@@ -206,6 +207,19 @@ static void give(struct flight *f, const char *data, size_t bytes, bool is_last)
     count_waiting(f);
 }
 
+/* Weak: two streams of a page, and what is kept of it, have other bytes, cut by other flushes (RFC 9110 section 8.8.1). The tag of the
+ * page itself, so that it is known again when the page comes out of a cache. */
+static size_t weak_etag(struct span etag, char *out, size_t cap_bytes)
+{
+    bool is_strong = etag.bytes > 0 && etag.data[0] == '"';
+
+    if (etag.bytes + 2 > cap_bytes)
+        return 0;
+    memcpy(out, "W/", 2);
+    memcpy(out + (is_strong ? 2 : 0), etag.data, etag.bytes);
+    return etag.bytes + (is_strong ? 2 : 0);
+}
+
 /* In the encoding that the reader would have, if it pays. */
 static void pack(struct flight *f, const struct request *first, struct span etag,
                  struct reply_text *head)
@@ -214,13 +228,14 @@ static void pack(struct flight *f, const struct request *first, struct span etag
     enum page_encoding encoding = encoder_wanted(encoder, first->outer);
     char packed_text[HTTP_HEAD_BYTES_MAX];
     struct reply_text packed = {packed_text, 0, sizeof packed_text, false};
-    char tag[256];
-    size_t tag_bytes = encoder_etag(etag, encoding, tag, sizeof tag);
+    char named[256], tag[256];
+    size_t named_bytes = encoder_etag(etag, encoding, named, sizeof named);
+    size_t tag_bytes = weak_etag((struct span){named, named_bytes}, tag, sizeof tag);
 
-    if (encoding == PAGE_IDENTITY || (etag.bytes > 0 && tag_bytes == 0))
+    if (encoding == PAGE_IDENTITY || (etag.bytes > 0 && tag_bytes <= 2))
         return;
     encoder_head(&packed, (struct span){head->data, head->bytes}, encoding, 0,
-                 (struct span){tag, tag_bytes});
+                 (struct span){tag, etag.bytes > 0 ? tag_bytes : 0});
     if (packed.overflow || packed.bytes > head->cap_bytes)
         return;
     f->stream->out.packer = compress_stream_new(encoding);
@@ -228,6 +243,21 @@ static void pack(struct flight *f, const struct request *first, struct span etag
         return;
     memcpy(head->data, packed.data, packed.bytes);
     head->bytes = packed.bytes;
+}
+
+/* A nonce of its own for the answer, in its head now and in its parts. False: no randomness. */
+static bool begin_nonce(struct flight *f, const struct js_result *head, struct reply_text *text)
+{
+    const char *mark = f->all->worker->heritage->nonce_mark;
+    struct nonce_stream *nonce = &f->stream->out.nonce;
+
+    if (!*mark || (!head->reads.nonce && !head->reads.nonce_about))
+        return true;
+    if (!nonce_draw(nonce->nonce))
+        return false;
+    nonce->mark = mark;
+    nonce_put(text->data, text->bytes, mark, nonce->nonce);
+    return true;
 }
 
 /* False: only the whole will do. */
@@ -251,6 +281,8 @@ static bool begin_answer(struct flight *f, const struct js_result *head,
         return false;
     if (verdict->packable)
         pack(f, first, about.etag, &text);
+    if (!begin_nonce(f, head, &text))
+        return false;
     f->stream->to = first;
     first->streams = f;
     answer_count(first->conn, cache.origin);

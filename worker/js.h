@@ -221,8 +221,9 @@ struct js_request {
 struct js_reads {
     bool cookie;
     bool authorization;
-    bool all;                       /* walked over all headers */
-    bool nonce;                     /* ssr.nonce: its page has the mark */
+    bool all;         /* walked over all headers */
+    bool nonce;       /* ssr.nonce: its page has the mark */
+    bool nonce_about; /* not by this render, but its page may have it from what the bundle keeps */
     const struct js_header *header; /* names (lower case) of the other headers it read; no values */
     size_t header_count;
 };

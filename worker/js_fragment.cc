@@ -5,6 +5,8 @@
  */
 #include "worker/js_internal.h"
 
+#include <string.h>
+
 typedef const v8::FunctionCallbackInfo<v8::Value> Info;
 
 #define KEEP_BYTES (256 * 1024) /* of the buffer, from call to call */
@@ -40,6 +42,23 @@ static void return_value(Info &info, const js_fragment &found)
         info.GetReturnValue().Set(value);
 }
 
+/* A page may have the mark of nonces out of what another render has put there. */
+static bool has_mark(const js *js, const js_fragment &found)
+{
+    const char *mark = js->options.nonce ? js->options.nonce : "";
+    size_t count = strlen(mark);
+    std::string wide;
+
+    if (!count)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        wide += mark[i];
+        wide += '\0';
+    }
+    return memmem(found.data, found.bytes, mark, count) ||
+           memmem(found.data, found.bytes, wide.data(), wide.size());
+}
+
 /* (key) -> value or undefined */
 static void get(Info &info)
 {
@@ -50,8 +69,10 @@ static void get(Info &info)
     if (!js->fragments || !info[0]->IsString())
         return;
     size_t bytes = js_to_utf8(isolate, info[0].As<v8::String>(), &js->fragment_key);
-    if (js->fragments->get(js->fragments->arg, js->fragment_key.data, bytes, &found))
-        return_value(info, found);
+    if (!js->fragments->get(js->fragments->arg, js->fragment_key.data, bytes, &found))
+        return;
+    js->nonce_seen = js->nonce_seen || has_mark(js, found);
+    return_value(info, found);
 }
 
 /* Points into js->fragment_data, or into the value's own memory: no JavaScript may run until it is

@@ -196,7 +196,7 @@ static void finish(js *js, js_open *render, js_result *result, js_error *error)
         result->outcome = JS_OOM;
     js_error_locate(js, error);
     result->error = error;
-    js_result_reads(render, result);
+    js_result_reads(js, render, result);
     render->promise.Reset();
     if ((result->outcome == JS_OK || result->outcome == JS_ERROR) && js_lasts(js, render)) {
         answer_and_go_on(js, render, result, error);

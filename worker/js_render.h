@@ -23,7 +23,7 @@ js_error *js_stream_page(js *js, Entry &entry, js_open *render, js_result *resul
 void js_stream_end(js *js, js_open *render);
 
 /* What it has read of its request so far. */
-void js_result_reads(const js_open *render, js_result *result);
+void js_result_reads(const js *js, const js_open *render, js_result *result);
 
 /* js_lasting.cc: is a promise of ctx.waitUntil() open? Those that are not are dropped. */
 bool js_lasts(js *js, js_open *render);

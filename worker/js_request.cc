@@ -40,7 +40,7 @@ static void note(js_open *render, const std::string &name)
         {render->read_text.keep(name.data(), name.size()), name.size(), "", 0});
 }
 
-/* () -> ssr.nonce. "" where a part of the page is out already: it could no longer be found there. */
+/* () -> ssr.nonce. "" where a part of the page is out already, and with it the policy that would have to name it. */
 static void nonce(const v8::FunctionCallbackInfo<v8::Value> &info)
 {
     js *js = js_of(info.GetIsolate());
@@ -49,10 +49,11 @@ static void nonce(const v8::FunctionCallbackInfo<v8::Value> &info)
 
     if (!render || !render->serial)
         js->nonce_for_all = true;
-    else if (render->parted || render->room || render->request.call != JS_CALL_PAGE)
+    else if ((render->parted && !render->read_nonce) || render->request.call != JS_CALL_PAGE)
         mark = "";
     else
         render->read_nonce = true;
+    js->nonce_seen = js->nonce_seen || *mark;
     info.GetReturnValue().Set(js_string(info.GetIsolate(), mark, strlen(mark)));
 }
 

@@ -247,6 +247,8 @@ struct js : Realm {
     mutable std::vector<js_place> places; /* the same for C */
 
     bool nonce_for_all = false; /* the bundle read ssr.nonce while it loaded */
+    bool nonce_seen =
+        false; /* any JavaScript has the mark: it may be in pages of renders that did not read it */
     Page page;
     Timers timers;
     std::vector<Rejection> rejections;

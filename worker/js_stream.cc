@@ -62,15 +62,9 @@ static void stream_open(Info &info)
     info.GetReturnValue().Set((double)render->serial);
 }
 
-/* Where nonces stand in a page is found when it is whole. */
-static bool takes_parts(const js_open *render)
-{
-    return render->request.takes_parts && !render->read_nonce;
-}
-
 static bool is_full(const js_open *render)
 {
-    if (!takes_parts(render))
+    if (!render->request.takes_parts)
         return false;
     if (!render->parted)
         return render->chunks.size() >= FIRST_PART_BYTES;
@@ -93,7 +87,7 @@ static void stream_chunk(Info &info)
     }
     render->chunk_count++;
     render->chunks.append(reinterpret_cast<const char *>(bytes.data), bytes.count);
-    if (takes_parts(render) && !render->has_part && bytes.count > 0) {
+    if (render->request.takes_parts && !render->has_part && bytes.count > 0) {
         render->has_part = true;
         js->parts.push_back(render->serial);
     }
@@ -121,7 +115,7 @@ struct js_open *js_next_part(struct js *js, struct js_part *ret_part)
 
     auto is_ready = [js](uint64_t serial) {
         js_open *open = js_find_open(js, (double)serial);
-        return open && !open->held && takes_parts(open);
+        return open && !open->held && open->request.takes_parts;
     };
     auto at = std::find_if(js->parts.begin(), js->parts.end(), is_ready);
     if (at == js->parts.end())
@@ -143,7 +137,7 @@ struct js_open *js_next_part(struct js *js, struct js_part *ret_part)
         if (!js_result_read_flat(js, context, render->flat.Get(js->isolate), &ret_part->head,
                                  &error))
             js_error_free(error); /* it was read before: what is missing now stays blank */
-        js_result_reads(render, &ret_part->head);
+        js_result_reads(js, render, &ret_part->head);
     }
     render->has_part = false;
     render->parted = true;
@@ -166,12 +160,13 @@ uint64_t js_stream_chunks(const struct js_open *render)
     return render->chunk_count;
 }
 
-void js_result_reads(const js_open *render, js_result *result)
+void js_result_reads(const js *js, const js_open *render, js_result *result)
 {
     result->reads.cookie = render->read_cookie;
     result->reads.authorization = render->read_authorization;
     result->reads.all = render->read_all;
     result->reads.nonce = render->read_nonce;
+    result->reads.nonce_about = js->nonce_seen;
     result->reads.header = render->read_names.data();
     result->reads.header_count = render->read_names.size();
 }

@@ -54,6 +54,8 @@ bool stream_out_add(struct stream_out *o, struct conn *c, struct span part, bool
 {
     bool may_go = !c->unsent && stream_out_waiting(o) == 0;
 
+    if (!nonce_stream_add(&o->nonce, part, is_last, &part))
+        return false;
     if (o->packer && !compress_stream_add(o->packer, part, is_last, &part))
         return false;
     if (may_go) {
@@ -82,6 +84,7 @@ void stream_out_drained(struct stream_out *o, struct conn *c)
 
 void stream_out_done(struct stream_out *o)
 {
+    nonce_stream_done(&o->nonce);
     compress_stream_free(o->packer);
     mi_free(o->waiting);
     *o = (struct stream_out){.at = 0};

@@ -7,11 +7,13 @@
 #define SSRD_WORKER_STREAM_OUT_H
 
 #include "shm/base.h"
+#include "worker/nonce.h"
 
 struct compress_stream;
 struct conn;
 
 struct stream_out {
+    struct nonce_stream nonce;      /* before packing; mark NULL: none */
     struct compress_stream *packer; /* owned; NULL: parts go out as they are */
     char *waiting;                  /* bytes for the wire, behind what the connection has */
     size_t at;

@@ -6,6 +6,7 @@ Programs come from SSRD_BUILD (default: build/ of the tree).
 """
 
 import fcntl
+import gzip
 import json
 import os
 import random
@@ -200,6 +201,18 @@ class Client:
     def get(self, path="/", method="GET", headers=(), body=None, version="1.1"):
         self.request(path, method, headers, body, version)
         return self.answer(method)
+
+
+def unpack(answer):
+    """The body as it was before its Content-Encoding."""
+    how = answer["content-encoding"]
+    if how is None:
+        return answer.body
+    if how == "gzip":
+        return gzip.decompress(answer.body)
+    assert how == "br"
+    command = ["node", "-e", "process.stdin.pipe(require('zlib').createBrotliDecompress()).pipe(process.stdout)"]
+    return subprocess.run(command, input=answer.body, capture_output=True, check=True, timeout=PATIENCE_S).stdout
 
 
 class Server:

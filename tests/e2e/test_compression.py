@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Pages in encodings: who gets which, once packed, and what is never packed."""
 
-import gzip
 import os
 import re
 import signal
-import subprocess
 
 import pytest
 
@@ -14,17 +12,6 @@ import harness
 TEXT = "<!doctype html><ul>" + "<li>one of many</li>" * 300 + "</ul>"
 BUNDLE = ("let n = 0; globalThis.renderPage = (url) => ({body: '" + TEXT + "' + ++n, "
           "headers: url.startsWith('/t/') ? {'content-type': decodeURIComponent(url.slice(3))} : {}});")
-
-
-def unpack(answer):
-    how = answer["content-encoding"]
-    if how is None:
-        return answer.body
-    if how == "gzip":
-        return gzip.decompress(answer.body)
-    assert how == "br"
-    command = ["node", "-e", "process.stdin.pipe(require('zlib').createBrotliDecompress()).pipe(process.stdout)"]
-    return subprocess.run(command, input=answer.body, capture_output=True, check=True, timeout=harness.PATIENCE_S).stdout
 
 
 def ask(server, encoding, path="/", **options):
@@ -42,7 +29,7 @@ def test_each_client_gets_what_it_takes_best_of_one_render(ssrd):
     server = ssrd(BUNDLE, {"bundle": {"warmup": []}})
     answers = [ask(server, e) for e in ("gzip, deflate, br", "gzip", None, "identity", "br;q=0.1, gzip;q=0.5", "zstd")]
     assert [a["content-encoding"] for a in answers] == ["br", "gzip", None, None, "gzip", None]
-    assert {unpack(a) for a in answers} == {(TEXT + "1").encode()}
+    assert {harness.unpack(a) for a in answers} == {(TEXT + "1").encode()}
     assert len({a["etag"] for a in answers}) == 3, "a tag for each encoding"
     assert {a["vary"] for a in answers} == {"Accept-Encoding"}
     assert all(int(a["content-length"]) == len(a.body) for a in answers)
@@ -67,7 +54,7 @@ def test_encodings_outlive_the_worker_that_made_them(ssrd):
     server.await_new_worker(old)
     before = packed(server)
     again = ask(server, "br")
-    assert "detail=cold" in again.cache and again["content-encoding"] == "br" and unpack(again) == first.body
+    assert "detail=cold" in again.cache and again["content-encoding"] == "br" and harness.unpack(again) == first.body
     assert packed(server) == before
 
 
@@ -102,7 +89,7 @@ def test_pages_for_one_reader_are_packed_too(ssrd):
     server = ssrd("globalThis.renderPage = () => ({body: 'x'.repeat(5000), headers: {'cache-control': 'private'}});")
     for _ in range(2):
         answer = ask(server, "br")
-        assert answer["content-encoding"] == "br" and unpack(answer) == b"x" * 5000
+        assert answer["content-encoding"] == "br" and harness.unpack(answer) == b"x" * 5000
 
 
 def test_the_config_chooses_encodings_and_their_order(ssrd):

@@ -248,7 +248,11 @@ def test_a_large_file_that_is_gone_keeps_no_room_on_the_disk(site):
 
     def open_files():
         folder = f"/proc/{server.workers()[0]}/fd"
-        return [os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder) if os.path.lexists(f"{folder}/{fd}")]
+        for fd in os.listdir(folder):
+            try:
+                yield os.readlink(f"{folder}/{fd}")
+            except FileNotFoundError:  # closed since it was listed
+                pass
 
     harness.until(lambda: not any("large.txt" in name for name in open_files()), "its descriptor to be closed")
 
