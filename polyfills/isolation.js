@@ -10,6 +10,7 @@
     const { keys, is } = Object;
     const { exec } = RegExp.prototype;
     const { has, forEach } = Map.prototype;
+    const { toString: symbolText } = Symbol.prototype;
     const GlobalFunction = Function;
     const global = globalThis;
     const { isLater, lazyNames } = native;
@@ -20,9 +21,22 @@
     const told = { __proto__: null };
 
     let record = null; // [{target, prototype, own, count}], the global object first
-    let globalChecks = []; // each () => nothing of its part has changed
-    let intrinsicChecks = [];
+    let globalChecks = null; // each () => nothing of its part has changed; null: not made yet
+    let intrinsicChecks = null;
     let anyRegExp = null;
+
+    // What this file works with inherits nothing: renders may have put accessors on Object.prototype and Array.prototype.
+    function list() {
+        const empty = [];
+        setPrototypeOf(empty, null);
+        return empty;
+    }
+    function propertyOf(target, key) {
+        const own = getOwnPropertyDescriptor(target, key);
+        if (own !== undefined)
+            setPrototypeOf(own, null);
+        return own;
+    }
 
     const isObject = (value) => typeof value === 'object' && value !== null || typeof value === 'function';
     const isSkipped = (target, key) => target === global && lazyNames[key] === true;
@@ -34,14 +48,15 @@
         const own = new Map();
         for (const key of ownKeys(target))
             if (!isSkipped(target, key))
-                own.set(key, getOwnPropertyDescriptor(target, key));
+                own.set(key, propertyOf(target, key));
         return { target, name, prototype: getPrototypeOf(target), own, count: keys(target).length };
     }
 
     // V8 answers keys() from the hidden class, unless the properties stand in a hash table, as they do in namespaces
     // and in prototypes that nobody has read through; then it costs 30 times as much. What is a prototype, and is read
     // through, is given a hidden class.
-    const read = (object) => object.a;
+    const nobodys = Symbol('settle');
+    const read = (object) => object[nobodys];
     function settle(target) {
         const heir = { __proto__: target };
         for (let i = 0; i < 4; i++)
@@ -81,53 +96,71 @@
             ours = intrinsics();
     });
 
-    // Data properties that can change, compared by value.
-    function comparisons(first, end) {
-        const all = [];
-        for (let i = first; i < end; i++)
-            for (const [key, own] of record[i].own)
-                if ('value' in own && is(own.value, own.value) && own.value === own.value &&
-                    (own.writable || own.configurable && key !== 'name' && key !== 'length') &&
-                    typeof key === 'string' && identifier.test(key))
-                    all.push({ i, key, value: own.value });
-        return all;
+    // Data properties that can change, compared by value. Made when the first render is over, not while a worker starts: of
+    // what was taken down at load, and with what no render can have put its hand on.
+    const isCompared = (key, own) => 'value' in own && own.value === own.value &&
+        (own.writable || own.configurable && key !== 'name' && key !== 'length') &&
+        typeof key === 'string' && apply(exec, identifier, [key]) !== null;
+    function generate(targets, values, tests) {
+        let text = '"use strict";';
+        for (let i = 0; i < targets.length; i++)
+            text += 'const t' + i + '=targets[' + i + '];';
+        for (let i = 0; i < values.length; i++)
+            text += 'const v' + i + '=values[' + i + '];';
+        return new GlobalFunction('targets', 'values', text + 'return(function(){return ' + tests + '})')(targets, values);
     }
-    function generate(part) {
-        const targets = [...new Set(part.map(({ i }) => i))];
-        const text = part.map(({ i, key }, n) => 't' + i + '.' + key + '===v' + n).join('&&');
-        return new GlobalFunction('targets', 'values',
-            targets.map((i, n) => 'const t' + i + '=targets[' + n + '];').join('') +
-            part.map((_, n) => 'const v' + n + '=values[' + n + '];').join('') + 'return()=>' + text)(
-            targets.map((i) => record[i].target), part.map(({ value }) => value));
-    }
-
     function checksOf(first, end) {
-        const all = comparisons(first, end);
         const checks = [];
-        for (let from = 0; from < all.length; from += PART)
-            checks.push(generate(all.slice(from, from + PART)));
+        let targets = [], values = [], tests = '';
+        const flush = () => {
+            if (values.length !== 0)
+                checks[checks.length] = generate(targets, values, tests);
+            targets = [], values = [], tests = '';
+        };
+        for (let i = first; i < end; i++) {
+            let isNamed = false;
+            apply(forEach, record[i].own, [(own, key) => {
+                if (!isCompared(key, own))
+                    return;
+                if (values.length === PART) {
+                    flush();
+                    isNamed = false;
+                }
+                if (!isNamed)
+                    targets[targets.length] = record[i].target;
+                isNamed = true;
+                tests += (tests === '' ? '' : '&&') + 't' + (targets.length - 1) + '.' + key + '===v' + values.length;
+                values[values.length] = own.value;
+            }]);
+        }
+        flush();
         return checks;
     }
 
     native.record = () => {
         record = [take([global, '']), ...[...ours].map(take)];
         [...ours.keys()].forEach(settle);
-        globalChecks = checksOf(0, 1);
-        intrinsicChecks = checksOf(1, record.length);
+        globalChecks = intrinsicChecks = null;
         anyRegExp = /(?:)/;
         return record.map(({ target }) => target);
     };
 
     const pass = (checks) => {
-        for (let i = 0; i < checks.length; i++)
-            if (!checks[i]())
-                return false;
-        return true;
+        if (checks === null)
+            return false;
+        try {
+            for (let i = 0; i < checks.length; i++)
+                if (!checks[i]())
+                    return false;
+            return true;
+        } catch { // a render's accessor in the place of a value
+            return false;
+        }
     };
     // Where hidden classes can't be seen (js_shape.h): the numbers of those that have more or fewer properties that are
     // enumerable.
     function countedAnew() {
-        const changed = [];
+        const changed = list();
         for (let i = 0; i < record.length; i++)
             if (keys(record[i].target).length !== record[i].count)
                 changed[changed.length] = i;
@@ -146,19 +179,19 @@
             if (!apply(has, own, [now[i]]) && !isSkipped(target, now[i])) {
                 left[left.length] = { target, name, key: now[i] };
                 if (!deleteProperty(target, now[i]))
-                    giveUp(target, now[i], { value: undefined });
+                    giveUp(target, now[i], { __proto__: null, value: undefined });
             }
     }
     function putBack(of, left) {
         const { target, name, prototype, own } = of;
         remove(of, ownKeys(target), left);
         apply(forEach, own, [(before, key) => {
-            const now = getOwnPropertyDescriptor(target, key);
+            const now = propertyOf(target, key);
             // An accessor of ours that has become a value, or core-js' own accessor: later.js has loaded what it stood for.
             if (!isSame(now, before) && !(before.get !== undefined && now !== undefined && ('value' in now && key !== 'location' || isLater(before.get)))) {
                 left[left.length] = { target, name, key };
                 if (!defineProperty(target, key, before))
-                    giveUp(target, key, 'value' in before ? { value: before.value } : {});
+                    giveUp(target, key, 'value' in before ? { __proto__: null, value: before.value } : { __proto__: null });
             }
         }]);
         if (getPrototypeOf(target) !== prototype) {
@@ -173,53 +206,61 @@
         if (left.length === length)
             putBack(global, left);
     }
-    function putIntrinsicBack(i, left) {
+    function putIntrinsicBack(i, left, unsettled) {
         const { length } = left;
         putBack(record[i], left);
         if (left.length !== length)
-            settle(record[i].target);
+            unsettled[unsettled.length] = record[i].target;
     }
 
     const nameOf = ({ name, key }) => {
-        const text = typeof key === 'symbol' ? '[' + key.toString() + ']' : key;
+        const text = typeof key === 'symbol' ? '[' + apply(symbolText, key, []) + ']' : key;
         return name === '' || typeof key === 'symbol' ? name + text : name + '.' + text;
     };
-    let lately = []; // what was put back last
+    let lately = list(); // what was put back last
 
     // changed: the numbers of the recorded objects that have gained, lost or reconfigured properties; undefined: none
     // has; true: nobody has looked. -> the names of what was put back; undefined: there was nothing to do
     native.restore = (changed) => {
         apply(exec, anyRegExp, ['']); // RegExp.$1 and its like
-        const isGlobalIntact = pass(globalChecks);
-        const areOthersIntact = pass(intrinsicChecks);
+        const isGlobalIntact = pass(globalChecks), areOthersIntact = pass(intrinsicChecks);
         if (changed === undefined && isGlobalIntact && areOthersIntact)
             return undefined;
-        const left = [];
-        const shapes = changed === true ? countedAnew() : changed || [];
+        const left = list(), unsettled = list();
+        const shapes = changed === true ? countedAnew() : changed || list();
         if (!isGlobalIntact)
             putBack(record[0], left);
         else if (shapes[0] === 0)
             tidy(record[0], left);
         if (!areOthersIntact)
             for (let i = 1; i < record.length; i++)
-                putIntrinsicBack(i, left);
+                putIntrinsicBack(i, left, unsettled);
         else
             for (let i = 0; i < shapes.length; i++)
                 if (shapes[i] !== 0)
-                    putIntrinsicBack(shapes[i], left);
+                    putIntrinsicBack(shapes[i], left, unsettled);
+        for (let i = 0; i < unsettled.length; i++)
+            settle(unsettled[i]);
+        if (globalChecks === null) {
+            globalChecks = checksOf(0, 1);
+            intrinsicChecks = checksOf(1, record.length);
+        }
         if (left.length === 0)
             return undefined;
         lately = left;
-        return left.map(nameOf);
+        const names = list();
+        for (let i = 0; i < left.length; i++)
+            names[i] = nameOf(left[i]);
+        return names;
     };
 
     // For ssrctl check: until the next restore(), native.noteSet(i) when somebody assigns what was i-th in the last list. What
     // is defined, deleted or can't be configured is not seen.
     native.trap = () => {
-        lately.forEach(({ target, key }, i) => {
-            const own = getOwnPropertyDescriptor(target, key);
+        for (let i = 0; i < lately.length; i++) {
+            const { target, key } = lately[i], own = propertyOf(target, key);
             if (own !== undefined && !('value' in own && own.configurable))
-                return;
+                continue;
             let value = own?.value;
             defineProperty(target, key, {
                 configurable: true, enumerable: own === undefined || own.enumerable,
@@ -232,6 +273,6 @@
                         defineProperty(this, key, { value: now, writable: true, enumerable: true, configurable: true });
                 },
             });
-        });
+        }
     };
 }

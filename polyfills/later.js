@@ -37,7 +37,8 @@
     ];
     let placed = []; // [target, name, get]
     const getters = new Set();
-    native.isLater = (getter) => getters.has(getter);
+    const { has } = Set.prototype, { apply } = Reflect; // renders may have changed either by then
+    native.isLater = (getter) => apply(has, getters, [getter]);
     native.lazyNames['__core-js_shared__'] = true; // core-js' own, which it leaves on the global object
 
     function load() {

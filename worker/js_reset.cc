@@ -58,23 +58,18 @@ bool js_reset_record(js *js, js_error **ret_error)
 
 /* For restore(): the numbers of those whose shape has changed; undefined: of none; true: nobody
  * knows. */
-static v8::Local<v8::Value> changed(js *js, Entry &entry)
+static v8::Local<v8::Value> changed(js *js)
 {
-    v8::Local<v8::Array> numbers;
-    uint32_t count = 0;
+    std::vector<v8::Local<v8::Value>> numbers;
 
     if (js->shapes.empty())
         return v8::True(js->isolate);
-    for (size_t i = 0; i < js->shapes.size(); i++) {
-        if (js_shape_is_same(&js->shapes[i]))
-            continue;
-        if (numbers.IsEmpty())
-            numbers = v8::Array::New(js->isolate);
-        numbers->Set(entry.context, count++, v8::Number::New(js->isolate, (double)i)).Check();
-    }
-    if (numbers.IsEmpty())
+    for (size_t i = 0; i < js->shapes.size(); i++)
+        if (!js_shape_is_same(&js->shapes[i]))
+            numbers.push_back(v8::Number::New(js->isolate, (double)i));
+    if (numbers.empty())
         return v8::Undefined(js->isolate);
-    return numbers;
+    return v8::Array::New(js->isolate, numbers.data(), numbers.size()); /* asks no setter */
 }
 
 static void note_leftovers(js *js, v8::Local<v8::Context> context, v8::Local<v8::Array> names)
@@ -101,8 +96,9 @@ void js_reset(js *js)
         js->leftovers.clear();
     {
         Entry entry(js);
-        v8::Local<v8::Value> names, numbers = changed(js, entry);
+        v8::Local<v8::Value> names, numbers = changed(js);
 
+        js->shields++; /* stopped midway it would leave to the next render what this one has set */
         if (js->restore.Get(js->isolate)
                 ->Call(entry.context, v8::Undefined(js->isolate), 1, &numbers)
                 .ToLocal(&names)) {
@@ -115,6 +111,7 @@ void js_reset(js *js)
             js_report(js, entry.caught.Exception(), entry.caught.Message(), "isolation:");
             entry.caught.Reset();
         }
+        js_shield_lower(js);
         left = entry.leave();
     }
     if (left == JS_OOM)

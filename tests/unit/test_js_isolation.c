@@ -84,6 +84,63 @@ static const struct way ways[] = {
     /* intrinsics */
     {RESET, "Array.prototype.last = 1", "[].last === 1"},
     {RESET, "Object.prototype.polluted = 1", "({}).polluted === 1"},
+    /* with what restoring them must not look through */
+    {RESET,
+     "Object.defineProperty(globalThis, 'own', {get() { throw new Error() }, configurable: true})",
+     "Object.getOwnPropertyDescriptor(globalThis, 'own').get"},
+    {RESET,
+     "Object.defineProperty(Math, 'max', {get() { throw new Error() }, configurable: true}); "
+     "globalThis.user = 1",
+     "Object.getOwnPropertyDescriptor(Math, 'max').get || " HAS("user")},
+    {RESET,
+     "Object.keys = 1; Object.setPrototypeOf(Function.prototype, new Proxy({}, {get() { throw new "
+     "Error() }})); own = 2",
+     "own !== 1 || Object.keys === 1"},
+    {RESET, "Object.prototype.get = 1; own = 2", "own !== 1"},
+    {RESET, "Object.prototype.set = 1; own = 2; JSON.parse = () => 7",
+     "own !== 1 || JSON.parse('1') === 7"},
+    {RESET,
+     "Object.defineProperty(globalThis, 'own', {get: () => 3, configurable: true}); "
+     "Object.prototype.value = 1",
+     "own !== 1"},
+    {SHAPE,
+     "Object.defineProperty(Map.prototype, 'size', {get: () => 3, configurable: true}); "
+     "Object.prototype.value = 1",
+     "new Map().size === 3"},
+    {RESET,
+     "Object.defineProperty(Object.prototype, 'writable', {get() { throw new Error(); }, "
+     "configurable: true}); own = 2",
+     "own !== 1"},
+    {RESET,
+     "Object.defineProperty(Object.prototype, 'key', {set() { throw new Error(); }, configurable: "
+     "true}); own = 2",
+     "own !== 1"},
+    {RESET,
+     "Object.defineProperty(Array.prototype, 0, {set() { throw new Error(); }, configurable: "
+     "true}); own = 2; globalThis.user = 1",
+     "own !== 1 || " HAS("user")},
+    {RESET,
+     "Object.defineProperty(Object.prototype, 1, {set() {}, get: () => 5, configurable: true}); "
+     "own = 2; globalThis.user = 1",
+     "own !== 1 || " HAS("user")},
+    {RESET, "Array.prototype.map = Array.prototype.forEach = () => { throw new Error(); }; own = 2",
+     "own !== 1"},
+    {RESET,
+     "Array.prototype[Symbol.iterator] = Map.prototype[Symbol.iterator] = () => { throw new "
+     "Error(); }; own = 2",
+     "own !== 1"},
+    {RESET,
+     "Map.prototype.forEach = Map.prototype.has = Reflect.apply = Reflect.ownKeys = () => false; "
+     "own = 2; globalThis.user = 1",
+     "own !== 1 || " HAS("user")},
+    {RESET,
+     "Function.prototype.call = Function.prototype.apply = () => { throw new Error(); }; own = 2",
+     "own !== 1"},
+    {RESET, "RegExp.prototype.exec = RegExp.prototype.test = () => null; own = 2", "own !== 1"},
+    {RESET,
+     "String.prototype.concat = Symbol.prototype.toString = () => { throw new Error(); }; "
+     "globalThis[Symbol('s')] = 1; own = 2",
+     "own !== 1"},
     {RESET, "data.__proto__.polluted = 1", "({}).polluted === 1"},
     {RESET, "data.constructor.prototype.polluted = 1", "({}).polluted === 1"},
     {RESET, "Function.prototype.x = 1", "(() => 1).x === 1"},
