@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * js_start.c - what a worker with `start: cold` spends in V8 before it can serve: js_start BUNDLE.js [RUNS]
- * Each run is a process of its own, by turns with the startup snapshot and without. CPU time, which other
- * load on the machine changes least, and the wall's; medians, in ms. Exit 1: more than 10 ms of CPU with it.
+ * Each run is a process of its own, by turns: with the startup snapshot and the bundle's compiled code, as such workers
+ * start; with the snapshot alone, as who makes that code starts; without both. CPU time, which other
+ * load on the machine changes least, and the wall's; medians, in ms. Exit 1: more than 10 ms of CPU with both.
  */
 #include "shm/base.h"
 #include "worker/js.h"
@@ -10,6 +11,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -40,18 +42,71 @@ static void quiet(void *arg, enum js_console level, const char *text, size_t byt
 {
 }
 
-/* In a child: the stages, each from the one before. */
-static int start(bool without_snapshot, struct run *run)
+static const struct js_options usual = {
+    .heap_bytes = 256 * MIB, .isolation = JS_RESET, .console = quiet};
+static void *code;
+static size_t code_bytes;
+
+static int load(struct js *js, bool with_code, struct js_error **ret_error)
 {
-    struct js_options options = {.heap_bytes = 256 * MIB,
-                                 .isolation = JS_RESET,
-                                 .console = quiet,
-                                 .without_snapshot = without_snapshot};
+    struct js_bundle bundle = {.name = "server.js",
+                               .source = source,
+                               .source_bytes = source_bytes,
+                               .function = "renderPage",
+                               .code = code,
+                               .code_bytes = with_code ? code_bytes : 0};
+
+    return js_load_bundle(js, &bundle, ret_error);
+}
+
+static void ignore(void *arg, const struct js_result *result)
+{
+}
+
+/* In a child: what has run once for a page is in it, as after the warm-up. */
+static int make_code(int fd)
+{
+    struct js_request request = {.url = "/", .url_bytes = 1, .method = "GET", .method_bytes = 3};
+    struct js *js;
+    void *made = NULL;
+    size_t bytes = 0;
+
+    js_start(NULL);
+    js = js_new(&usual, NULL);
+    if (!js || load(js, false, NULL) != 0)
+        return EXIT_FAILURE;
+    (void)js_render(js, &request, ignore, NULL);
+    return js_code(js, &made, &bytes) != 0 || write(fd, made, bytes) != (ssize_t)bytes;
+}
+
+static int take_code(void)
+{
+    autofd int fd = memfd_create("code", MFD_CLOEXEC);
+    int status = 0;
+    struct stat st;
+    pid_t child = fork();
+
+    if (child == 0)
+        _exit(make_code(fd));
+    if (child < 0 || waitpid(child, &status, 0) != child || status != 0 || fstat(fd, &st) != 0)
+        return -1;
+    code_bytes = (size_t)st.st_size;
+    code = mmap(NULL, code_bytes, PROT_READ, MAP_SHARED, fd, 0);
+    return code == MAP_FAILED ? -1 : 0;
+}
+
+enum way { ALL_HELP, NO_CODE, NOTHING, WAYS };
+
+/* In a child: the stages, each from the one before. */
+static int start(enum way way, struct run *run)
+{
+    struct js_options options = usual;
     double cpu[STAGES], wall[STAGES];
     struct js_error *error = NULL;
     struct js *js = NULL;
     int failed = 0;
 
+    options.without_snapshot = way == NOTHING;
     for (int stage = START; stage <= ALL; stage++) {
         cpu[stage] = clock_ms(CLOCK_PROCESS_CPUTIME_ID);
         wall[stage] = clock_ms(CLOCK_MONOTONIC);
@@ -60,7 +115,8 @@ static int start(bool without_snapshot, struct run *run)
         else if (stage == ISOLATE)
             js = js_new(&options, &error);
         else if (stage == BUNDLE)
-            failed = !js || js_load(js, source, source_bytes, "server.js", "renderPage", &error);
+            failed = !js || load(js, way == ALL_HELP, &error) != 0 ||
+                     js_code_used(js).taken != (way == ALL_HELP);
     }
     for (int stage = START; stage < ALL; stage++) {
         run->cpu_ms[stage] = cpu[stage + 1] - cpu[stage];
@@ -73,7 +129,7 @@ static int start(bool without_snapshot, struct run *run)
     return failed;
 }
 
-static int one_run(bool without_snapshot, struct run *ret_run)
+static int one_run(enum way way, struct run *ret_run)
 {
     int ends[2], status = 0;
     pid_t child;
@@ -83,7 +139,7 @@ static int one_run(bool without_snapshot, struct run *ret_run)
         return -1;
     if (child == 0) {
         struct run run;
-        int failed = start(without_snapshot, &run);
+        int failed = start(way, &run);
 
         failed |= write(ends[1], &run, sizeof run) != (ssize_t)sizeof run;
         _exit(failed); /* V8 is not taken down */
@@ -135,7 +191,8 @@ static int read_source(const char *path)
 
 int main(int argc, char **argv)
 {
-    static struct run with[RUNS_MAX], without[RUNS_MAX];
+    static const char *const name[WAYS] = {"snapshot and code", "snapshot", "neither"};
+    static struct run run[WAYS][RUNS_MAX];
     size_t count = argc > 2 ? strtoul(argv[2], NULL, 10) : 41;
     double all;
 
@@ -143,15 +200,19 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "usage: js_start BUNDLE.js [RUNS]\n");
         return 64;
     }
+    if (take_code() != 0)
+        return EXIT_FAILURE;
     for (size_t i = 0; i < count; i++)
-        if (one_run(false, &with[i]) != 0 || one_run(true, &without[i]) != 0)
-            return EXIT_FAILURE;
+        for (enum way way = ALL_HELP; way < WAYS; way++)
+            if (one_run(way, &run[way][i]) != 0)
+                return EXIT_FAILURE;
     (void)printf("%-18s  %-13s  %-13s  %-13s  %-13s\n", "ms: CPU, wall", "V8", "isolate", "bundle",
                  "all");
-    print("with snapshot", with, count);
-    print("without", without, count);
+    for (enum way way = ALL_HELP; way < WAYS; way++)
+        print(name[way], run[way], count);
+    (void)printf("compiled code: %zu bytes\n", code_bytes);
     free(source);
-    all = median(with, count, ALL, false);
+    all = median(run[ALL_HELP], count, ALL, false);
     if (all > WANTED_MS)
         (void)printf("MISS: %.1f ms of CPU, wanted %.0f\n", all, WANTED_MS);
     return all > WANTED_MS;

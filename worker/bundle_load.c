@@ -3,6 +3,7 @@
 #include "worker/bundle_load.h"
 
 #include "shm/log.h"
+#include "worker/bundle_code.h"
 #include "worker/bundle_needs.h"
 #include "worker/render_once.h"
 #include "worker/source_maps.h"
@@ -224,6 +225,7 @@ static int load_within_limit(struct js *js, const struct heritage *h, struct js_
         bundle.template_part[i] = h->template_part[i].data;
         bundle.template_part_bytes[i] = h->template_part[i].bytes;
     }
+    bundle.code = bundle_code(&bundle.code_bytes);
     if (error)
         return error;
     watchdog_arm(watchdog, until_ns);

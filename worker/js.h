@@ -163,6 +163,10 @@ struct js_bundle {
     size_t manifest_bytes;
     const char *base;  /* NUL-terminated */
     unsigned gateways; /* bits of enum js_call: what js_request.call may be, besides JS_CALL_PAGE */
+    /* What js_code() gave for this bundle, to spare V8 most of the compiling. Bytes 0: none. What of it is not of the
+     * very text, name and V8 that are here is not used, and the text compiled instead. Kept; never written to. */
+    const void *code;
+    size_t code_bytes;
     uint64_t until_ns; /* mono: top-level await and its timers end by then; 0: never */
 };
 
@@ -178,6 +182,20 @@ int js_load_bundle(struct js *js, const struct js_bundle *bundle, struct js_erro
 /* The same for one piece of text without imports. */
 int js_load(struct js *js, const char *source, size_t source_bytes, const char *name,
             const char *function, struct js_error **ret_error);
+
+/*
+ * V8's code of all that js_load_bundle() has loaded, for js_bundle.code of other isolates of this program. Functions
+ * are in it that have run until now: best after the warm-up pages.
+ * 0 / -ENOENT: no bundle is loaded, or V8 gives nothing for it / -ENOMEM. *ret_code: by malloc, the caller's.
+ */
+int js_code(struct js *js, void **ret_code, size_t *ret_bytes);
+
+/* How many files of js_load_bundle() came out of js_bundle.code, and how many that were in it V8 or a checksum has
+ * refused. */
+struct js_code_use {
+    unsigned taken, refused;
+};
+struct js_code_use js_code_used(const struct js *js);
 
 /* What a loaded bundle turned out to be. Valid until js_free(). */
 struct js_contract {

@@ -109,7 +109,6 @@ void js_context_end(js *js)
     js_context_switch(js, nullptr);
     js->spare.clear();
     js->home = Realm();
-    js->script.Reset();
     js->bundle.name.clear();
     js->bundle.is_module = false;
 }

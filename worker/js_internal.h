@@ -92,6 +92,13 @@ js_error *js_error_here(v8::Isolate *isolate, const char *message); /* with the 
 void js_report(js *js, v8::Local<v8::Value> reason, v8::Local<v8::Message> message,
                const char *what); /* uncaught, to the console */
 
+/* js_code.cc: what V8 compiled before. Both compile; empty: an exception was thrown. */
+void js_code_open(js *js, const js_bundle *bundle);
+bool js_code_has_module(js *js, const char *name, const char *text, size_t bytes);
+v8::MaybeLocal<v8::Script> js_code_script(js *js, v8::Local<v8::Context> context, const char *name,
+                                          const char *text, size_t bytes);
+v8::MaybeLocal<v8::Module> js_code_module(js *js, const char *name, const char *text, size_t bytes);
+
 /* js_modules.cc: ES modules, static and dynamic. Empty: an exception was thrown, or stopped. */
 void js_modules_open(js *js, const js_bundle *bundle);
 v8::MaybeLocal<v8::Module> js_modules_entry(js *js, v8::Local<v8::Context> context,

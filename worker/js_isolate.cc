@@ -213,6 +213,7 @@ struct js *js_new(const struct js_options *options, struct js_error **ret_error)
 static void drop_handles(js *js)
 {
     js_context_end(js);
+    js->code = Code();
     js->rejections.clear();
     js_timers_clear(js);
     js->watch.Reset();

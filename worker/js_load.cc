@@ -35,20 +35,9 @@ static bool speaks_of_modules(v8::Isolate *isolate, const v8::TryCatch &caught)
 static v8::MaybeLocal<v8::Script> compile_script(js *js, v8::Local<v8::Context> context,
                                                  const js_bundle *bundle)
 {
-    v8::Isolate *isolate = js->isolate;
-    v8::Local<v8::Script> script;
-
-    if (!js->script.IsEmpty())
-        return js->script.Get(isolate)->BindToCurrentContext();
-    v8::ScriptCompiler::Source text(
-        js_string(isolate, bundle->source, bundle->source_bytes),
-        js_v8_origin(isolate, js_string(isolate, bundle->name, strlen(bundle->name))));
-
-    if (!v8::ScriptCompiler::Compile(context, &text).ToLocal(&script))
-        return {};
-    if (js->options.isolation == JS_CONTEXT)
-        js->script.Reset(isolate, script->GetUnboundScript());
-    return script;
+    if (!js->code.script.IsEmpty()) /* a realm after the first */
+        return js->code.script.Get(js->isolate)->BindToCurrentContext();
+    return js_code_script(js, context, bundle->name, bundle->source, bundle->source_bytes);
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -73,6 +62,9 @@ static bool compile(js *js, Entry &entry, const js_bundle *bundle,
 {
     js_format format = js->bundle.is_module ? JS_FORMAT_MODULE : named_format(bundle);
 
+    if (format == JS_FORMAT_AUTO &&
+        js_code_has_module(js, js->modules.entry.c_str(), bundle->source, bundle->source_bytes))
+        format = JS_FORMAT_MODULE;
     if (format != JS_FORMAT_MODULE) {
         if (compile_script(js, entry.context, bundle).ToLocal(ret_script))
             return true;
@@ -366,6 +358,7 @@ int js_load_bundle(struct js *js, const struct js_bundle *bundle, struct js_erro
         return -EINVAL;
     }
     js_context_end(js);
+    js_code_open(js, bundle);
     js->contract_text.clear();
     int error = load_here(js, bundle, &is_module, ret_error);
     if (!error && js->options.isolation == JS_CONTEXT)

@@ -167,16 +167,11 @@ static const js_file *find_file(const Modules &modules, const std::string &name)
     return nullptr;
 }
 
+/* One that the master has not read with the bundle. */
 static bool read_text(js *js, const std::string &name, const std::string &specifier,
                       const std::string &importer, v8::Local<v8::String> *ret)
 {
     const Modules &modules = js->modules;
-    const js_file *file = find_file(modules, name);
-
-    if (file) {
-        *ret = js_string(js->isolate, file->text, file->bytes);
-        return true;
-    }
     size_t bytes = 0;
     char *text = modules.read_file ? modules.read_file(modules.arg, name.c_str(), &bytes) : nullptr;
     if (!text) {
@@ -315,6 +310,18 @@ static bool is_json(const std::string &name)
     return name.size() > 5 && name.compare(name.size() - 5, 5, ".json") == 0;
 }
 
+/* Of the bundle's own files: V8 may have compiled it before. */
+static v8::MaybeLocal<v8::Module> compile_own(js *js, const std::string &name, const char *text,
+                                              size_t bytes)
+{
+    v8::Local<v8::Module> module;
+
+    if (!js_code_module(js, name.c_str(), text, bytes).ToLocal(&module))
+        return {};
+    keep(js, name, module);
+    return module;
+}
+
 static v8::MaybeLocal<v8::Module> compile(js *js, const std::string &name,
                                           v8::Local<v8::String> text)
 {
@@ -346,12 +353,16 @@ static v8::MaybeLocal<v8::Module> obtain(js *js, v8::Local<v8::Context> context,
         return known->second.Get(isolate);
     if (!target.exports.IsEmpty())
         return make_builtin(js, context, target);
-    if (!read_text(js, target.name, specifier, importer, &text))
+    const js_file *file = find_file(js->modules, target.name);
+    bool is_code = !is_json(target.name);
+    *ret_is_new = is_code;
+    if (file && is_code)
+        return compile_own(js, target.name, file->text, file->bytes);
+    if (file)
+        text = js_string(isolate, file->text, file->bytes);
+    else if (!read_text(js, target.name, specifier, importer, &text))
         return {};
-    if (is_json(target.name))
-        return make_json(js, context, target.name, text);
-    *ret_is_new = true;
-    return compile(js, target.name, text);
+    return is_code ? compile(js, target.name, text) : make_json(js, context, target.name, text);
 }
 
 /* For errors that V8 gives no position: the import in its file. */
@@ -560,8 +571,7 @@ v8::MaybeLocal<v8::Module> js_modules_entry(js *js, v8::Local<v8::Context> conte
                                             const js_bundle *bundle)
 {
     (void)context;
-    return compile(js, js->modules.entry,
-                   js_string(js->isolate, bundle->source, bundle->source_bytes));
+    return compile_own(js, js->modules.entry, bundle->source, bundle->source_bytes);
 }
 
 void js_modules_position(js *js, js_error *error)

@@ -183,6 +183,17 @@ struct KeptBundle {
     bool is_module = false;
 };
 
+/* Of the bundle that was loaded last. js_code.cc */
+struct Code {
+    const uint8_t *data = nullptr; /* js_bundle.code, whose table is whole; or nullptr */
+    size_t bytes = 0;
+    struct js_code_use use = {0, 0};
+    v8::Global<v8::UnboundScript> script; /* of a bundle that is one; JS_CONTEXT: for all realms */
+    uint64_t script_of = 0;               /* digest of its name and text, and so: */
+    std::map<uint64_t, v8::Global<v8::UnboundModuleScript>>
+        modules; /* of the files of the bundle */
+};
+
 /* The realm in which JavaScript runs now is the base. */
 struct js : Realm {
     js_options options;
@@ -195,8 +206,7 @@ struct js : Realm {
     bool cannot_prepare = false;
     bool has_snapshot = false; /* the isolate began with it */
     KeptBundle bundle;
-    v8::Global<v8::UnboundScript>
-        script;           /* of a bundle that is a script: compiled once for all realms */
+    Code code;
     bool loading = false; /* js_load_bundle(), js_load_again() */
     bool has_template;    /* or a manifest: strings are not pages yet, describe() makes them */
     std::shared_ptr<void> url_work; /* js_url.cc */

@@ -16,6 +16,7 @@
 #include "shm/stats.h"
 #include "shm/title.h"
 #include "worker/access.h"
+#include "worker/bundle_code.h"
 #include "worker/bundle_load.h"
 #include "worker/fetch.h"
 #include "worker/fragment.h"
@@ -282,6 +283,8 @@ static struct js *load_cold(const struct heritage *heritage)
     js = bundle_load(heritage, &problem);
     if (!js)
         log_error("worker can't load the bundle", log_str("problem", problem.text));
+    else
+        bundle_code_tell(js);
     return js;
 }
 

@@ -12,6 +12,7 @@
 #include "shm/log.h"
 #include "shm/region.h"
 #include "shm/title.h"
+#include "worker/bundle_code.h"
 #include "worker/bundle_load.h"
 #include "worker/descriptors.h"
 #include "worker/fallback.h"
@@ -80,15 +81,16 @@ static void default_signals(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* start: cold. The same checks as the warm start, in a child whose V8 goes with it. */
+/* start: cold. The same checks as the warm start, in a child whose V8 goes with it; what it has compiled stays. */
 static int prove_in_child(const struct zygote *z, struct problem *problem)
 {
-    int pair[2];
+    int pair[2], code_fd;
     pid_t zygote = getpid(), pid;
     ssize_t got;
 
     if (pipe(pair) != 0)
         return -errno;
+    code_fd = bundle_code_open();
     pid = fork();
     if (pid == 0) {
         struct js *js;
@@ -99,14 +101,17 @@ static int prove_in_child(const struct zygote *z, struct problem *problem)
         (void)close(pair[0]);
         bundle_start_v8();
         js = bundle_load(z->heritage, problem);
-        if (js && bundle_prove(js, z->heritage, problem) == 0)
+        if (js && bundle_prove(js, z->heritage, problem) == 0) {
+            bundle_code_write(js, code_fd);
             _exit(0);
+        }
         (void)!write(pair[1], problem->text, strlen(problem->text));
         _exit(1);
     }
     (void)close(pair[1]);
     if (pid < 0) {
         (void)close(pair[0]);
+        (void)close(code_fd);
         return -errno;
     }
     size_t used = 0;
@@ -117,6 +122,7 @@ static int prove_in_child(const struct zygote *z, struct problem *problem)
 
     int status = 0;
     (void)waitpid(pid, &status, 0);
+    bundle_code_seal(code_fd);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
     if (used == 0)

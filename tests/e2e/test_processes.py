@@ -315,6 +315,24 @@ def test_control_commands_are_answered_when_only_an_old_generation_is_left(ssrd)
         assert server.wait() == 0
 
 
+def test_cold_workers_use_what_the_prover_has_compiled(ssrd):
+    bundle = "const late = () => 'page %s'; globalThis.renderPage = () => late();"
+    server = ssrd(bundle % "one", {"start": "cold", "workers": 1, "log": {"level": "debug"}})
+    server.wait_log(r"compiled code of the bundle.* files=1\b")
+    since = len(server.lines)
+    [pid] = server.workers()
+    os.kill(pid, signal.SIGKILL)
+    server.await_new_worker([pid])
+    server.wait_log(r"compiled code of the bundle.* files=1\b", since)
+    assert server.get("/a").text == "page one"
+    since = len(server.lines)
+    server.bundle.write_text(bundle % "two")  # of the same length, which is what V8 compares
+    server.ctl("reload")
+    server.wait_log(r"compiled code of the bundle.* files=1\b", since)
+    assert server.get("/a").text == "page two"
+    assert "is not used" not in server.log
+
+
 def test_stop_while_a_cold_start_proves_its_bundle_leaves_nothing(ssrd):
     server = ssrd("for (;;);", {"start": "cold"}, ready=False)
     harness.until(lambda: [p for c in children(server.pid) for p in children(c)], "the process that loads it")

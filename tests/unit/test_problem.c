@@ -97,6 +97,16 @@ int js_load_bundle(struct js *js, const struct js_bundle *bundle, struct js_erro
     return says.load_error;
 }
 
+int js_code(struct js *js, void **ret_code, size_t *ret_bytes)
+{
+    return -ENOENT;
+}
+
+struct js_code_use js_code_used(const struct js *js)
+{
+    return (struct js_code_use){0};
+}
+
 void js_error_free(struct js_error *error)
 {
     free(error); /* its strings are literals here */
