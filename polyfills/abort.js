@@ -10,7 +10,7 @@
     class AbortSignal extends EventTarget {
         #aborted = false;
         #reason = undefined;
-        constructor(key) {
+        constructor(key = undefined) {
             if (key !== MAKE)
                 throw new TypeError('Illegal constructor');
             super();
@@ -30,20 +30,25 @@
                 native.fire(signal, () => new Event('abort'));
             };
         }
-        static abort(reason) {
+        static abort(reason = undefined) {
             const signal = new AbortSignal(MAKE);
             abort(signal, reason);
             return signal;
         }
         static timeout(milliseconds) {
+            const ms = Math.trunc(milliseconds); // Web IDL, [EnforceRange] unsigned long long
+            if (!(ms >= 0 && ms <= Number.MAX_SAFE_INTEGER))
+                throw new TypeError('AbortSignal.timeout needs a number of milliseconds, not ' + String(milliseconds));
             const signal = new AbortSignal(MAKE);
-            setTimer(() => abort(signal, new DOMException('The operation timed out', 'TimeoutError')),
-                milliseconds);
+            setTimer(() => abort(signal, new DOMException('The operation was aborted due to timeout', 'TimeoutError')), ms);
             return signal;
         }
         static any(signals) {
             const signal = new AbortSignal(MAKE);
-            for (const source of signals) {
+            const sources = [...signals];
+            if (!sources.every((source) => source instanceof AbortSignal))
+                throw new TypeError('AbortSignal.any takes AbortSignals');
+            for (const source of sources) {
                 if (source.aborted) {
                     abort(signal, source.reason);
                     break;
@@ -59,7 +64,7 @@
     class AbortController {
         #signal = new AbortSignal(MAKE);
         get signal() { return this.#signal; }
-        abort(reason) { abort(this.#signal, reason); }
+        abort(reason = undefined) { abort(this.#signal, reason); }
     }
     native.tag(AbortController, 'AbortController');
     native.newSignal = () => new AbortSignal(MAKE);

@@ -4,15 +4,18 @@
 {
     const { base64Encode, base64Decode } = native;
     const { DOMException } = native.own;
+    const { need } = native.idl;
     const { atob, btoa } = {
         atob(data) {
-            const text = base64Decode(String(data));
+            need(1, arguments.length, 'atob');
+            const text = base64Decode(`${data}`);
             if (text === undefined)
                 throw new DOMException('The string is not correctly encoded', 'InvalidCharacterError');
             return text;
         },
         btoa(data) {
-            const text = base64Encode(String(data));
+            need(1, arguments.length, 'btoa');
+            const text = base64Encode(`${data}`);
             if (text === undefined)
                 throw new DOMException('The string holds a character above U+00FF', 'InvalidCharacterError');
             return text;

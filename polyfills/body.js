@@ -164,8 +164,9 @@
             async blob() {
                 const type = contentType(this);
                 const source = all(this);
-                native.load('blob.js');
-                return new (native.load('blob.js').Blob)([bytesOf(source instanceof NativePromise ? await source : source)], { type: type ?? '' });
+                const { Blob } = native.load('blob.js');
+                const clean = type === null ? null : native.load('data_url.js').cleanType(type);
+                return new Blob([bytesOf(source instanceof NativePromise ? await source : source)], { type: clean ?? '' });
             },
             async formData() {
                 const type = contentType(this);

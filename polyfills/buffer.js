@@ -3,9 +3,10 @@
 'use strict';
 const { buffer } = native.load('npm_node.js');
 const { Buffer } = buffer;
-const { utf8Encode, utf8Decode } = native;
+const { utf8Encode, utf8Decode, base64Encode, base64Decode } = native;
 const utf8 = /^utf-?8$/i;
 const base64url = /^base64url$/i;
+const base64 = /^base64(?:url)?$/i;
 const { from, isEncoding, byteLength } = Buffer;
 const { toString, write } = Buffer.prototype;
 
@@ -16,19 +17,45 @@ const define = (target, name, value) => Object.defineProperty(target, name, { va
 define(Buffer, 'from', function (value, encoding, length) {
     if (typeof value === 'string' && (encoding === undefined || encoding === null || utf8.test(encoding)))
         return Object.setPrototypeOf(utf8Encode(value), Buffer.prototype);
-    return Reflect.apply(from, Buffer, [value, known(encoding), length]);
+    if (typeof value === 'string' && base64.test(encoding)) {
+        const bytes = base64Decode(value.includes('-') || value.includes('_') ? value.replace(/-/g, '+').replace(/_/g, '/') : value, true);
+        if (bytes !== undefined) // else npm's, which passes over what is no base64
+            return Object.setPrototypeOf(bytes, Buffer.prototype);
+    }
+    return Reflect.apply(from, Buffer, [typeof value === 'string' ? fromText(value, encoding) : value, known(encoding), length]);
 });
 define(Buffer, 'isEncoding', (encoding) => isEncoding(encoding) || base64url.test(`${encoding}`));
 define(Buffer, 'byteLength', (value, encoding) => byteLength(value, known(encoding)));
 define(Buffer.prototype, 'toString', function (encoding, start = 0, end = this.length) {
     if (encoding === undefined || encoding === null || utf8.test(encoding))
         return utf8Decode(this.subarray(Math.max(start | 0, 0), Math.max(end | 0, 0)), false, true);
-    const text = Reflect.apply(toString, this, [known(encoding), start, end]);
+    const text = base64.test(encoding) ? base64Encode(this.subarray(Math.max(start | 0, 0), Math.max(end | 0, 0)))
+        : Reflect.apply(toString, this, [known(encoding), start, end]);
     return base64url.test(encoding) ? text.replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '') : text;
 });
 define(Buffer.prototype, 'write', function (text, ...rest) {
     return Reflect.apply(write, this, [text, ...rest.map(known)]);
 });
+// npm's takes "0g" for a digit; Node.js stops at the first pair that is none.
+const hexadecimal = /^(?:[0-9A-Fa-f]{2})*/;
+const fromText = (value, encoding) => /^hex$/i.test(encoding) ? hexadecimal.exec(value)[0] : value;
+// utf8Slice(start, end) and utf8Write(text, offset, length) and their like, which Node.js' own streams and some packages call
+for (const encoding of ['ascii', 'base64', 'base64url', 'hex', 'latin1', 'ucs2', 'utf8']) {
+    define(Buffer.prototype, encoding + 'Slice', function (start = 0, end = this.length) {
+        return this.toString(encoding, start, end);
+    });
+    define(Buffer.prototype, encoding + 'Write', function (text, offset = 0, length = this.length - offset) {
+        return this.write(text, offset, length, encoding);
+    });
+}
+for (const name of ['readBigUInt64LE', 'readBigUInt64BE', 'writeBigUInt64LE', 'writeBigUInt64BE'])
+    define(Buffer.prototype, name.replace('UInt', 'Uint'), Buffer.prototype[name]);
+define(Buffer, 'copyBytesFrom', (view, offset = 0, length = view.length - offset) => {
+    const part = view.subarray(offset, offset + length);
+    return Buffer.from(Buffer.from(part.buffer, part.byteOffset, part.byteLength));
+});
+define(Buffer, 'name', 'Buffer'); // the bundler called it otherwise
+
 // Node.js takes any Uint8Array where npm's buffer wants one of its own: Next.js' edge pages look for one in another.
 const own = (value) => value instanceof Uint8Array && !Buffer.isBuffer(value)
     ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : value;

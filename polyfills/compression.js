@@ -6,6 +6,8 @@ const { need, oneOf } = native.idl;
 const { TransformStream } = native.load('streams.js');
 const BITS = { gzip: 31, deflate: 15, 'deflate-raw': -15 };
 
+const isShared = (chunk) => Object.prototype.toString.call(chunk.buffer ?? chunk) === '[object SharedArrayBuffer]';
+
 function transform(deflates, format) {
     const stream = zlibOpen(deflates, BITS[oneOf(format, Object.keys(BITS), 'The format')]);
     const run = (bytes, last, controller) => {
@@ -17,8 +19,8 @@ function transform(deflates, format) {
     };
     return new TransformStream({
         transform(chunk, controller) {
-            if (!ArrayBuffer.isView(chunk) && !native.isBuffer(chunk))
-                throw new TypeError('A chunk must be a buffer or a view of one');
+            if (!ArrayBuffer.isView(chunk) && !native.isBuffer(chunk) || isShared(chunk))
+                throw new TypeError('A chunk must be a buffer or a view of one, not shared');
             run(chunk, false, controller);
         },
         flush(controller) { run(new Uint8Array(0), true, controller); },

@@ -10,12 +10,13 @@
     const MAKE = Symbol('make');
     class Crypto {
         #own = true;
-        constructor(key) {
+        constructor(key = undefined) {
             if (key !== MAKE)
                 throw new TypeError('Illegal constructor');
         }
         get subtle() { return this.#own && native.load('subtle.js').subtle; }
         getRandomValues(array) {
+            native.idl.need(1, arguments.length, 'getRandomValues');
             if (!integers.some((type) => array instanceof type))
                 throw new DOMException('getRandomValues needs an array of integers', 'TypeMismatchError');
             if (array.byteLength > QUOTA_BYTES)

@@ -31,10 +31,10 @@
             return EMPTY;
         if (input instanceof Uint8Array)
             return input;
-        if (ArrayBuffer.isView(input))
-            return new Uint8Array(input.buffer, input.byteOffset, input.byteLength);
+        if (ArrayBuffer.isView(input)) // of a detached buffer: no bytes
+            return input.buffer.byteLength === 0 ? EMPTY : new Uint8Array(input.buffer, input.byteOffset, input.byteLength);
         if (native.isBuffer(input))
-            return new Uint8Array(input);
+            return input.byteLength === 0 ? EMPTY : new Uint8Array(input);
         throw new TypeError('decode needs an ArrayBuffer or a view of one');
     }
 
@@ -59,7 +59,7 @@
             const name = encodings.nameOf(label);
             const decode = name === undefined ? undefined : encodings.open(name, this.#fatal);
             if (decode === undefined)
-                throw new RangeError(`The encoding "${label}" is not known`);
+                throw new RangeError(`The "${label}" encoding is not supported`);
             this.#encoding = name.toLowerCase();
             this.#other = decode;
         }
@@ -70,7 +70,7 @@
             let text = this.#other(bytes, stream);
             if (text === undefined) {
                 this.#begun = false;
-                throw new TypeError('The encoded data was not valid ' + this.#encoding);
+                throw new TypeError('The encoded data was not valid for encoding ' + this.#encoding);
             }
             if (!this.#begun && !this.#ignoreBOM && text.charCodeAt(0) === 0xfeff && this.#encoding.startsWith('utf-16'))
                 text = text.slice(1), this.#begun = true;
@@ -102,7 +102,7 @@
             if (text === undefined) {
                 this.#held = EMPTY;
                 this.#begun = false;
-                throw new TypeError('The encoded data was not valid UTF-8');
+                throw new TypeError('The encoded data was not valid for encoding utf-8');
             }
             return text;
         }

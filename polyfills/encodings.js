@@ -59,6 +59,22 @@ const latin10 = new Map(('a1:104 a2:105 a3:141 a4:20ac a5:201e a6:160 a8:161 aa:
     const [byte, point] = pair.split(':').map((hex) => parseInt(hex, 16));
     return [byte, String.fromCharCode(point)];
 }));
+// Where ICU's table of a single-byte encoding is not the standard's index: byte -> character; '': the standard has none
+const patches = {
+    'windows-874': { 0xdb: '', 0xdc: '', 0xdd: '', 0xde: '', 0xfc: '', 0xfd: '', 0xfe: '', 0xff: '' },
+    'windows-1253': { 0xaa: '' },
+    'windows-1255': { 0xca: '\u05ba' },
+};
+// The same decoder with these bytes looked up here: one byte is one character, so both stand at one place.
+const patched = (patch, decode, fatal) => (bytes, more) => {
+    if (!bytes.some((byte) => patch[byte] !== undefined))
+        return decode(bytes, more);
+    if (fatal && bytes.some((byte) => patch[byte] === ''))
+        return undefined;
+    const text = decode(bytes.map((byte) => patch[byte] === undefined ? byte : 63), more);
+    return text === undefined ? undefined : Array.from(bytes, (byte, i) =>
+        patch[byte] === undefined ? text[i] : patch[byte] || '\ufffd').join('');
+};
 return {
     nameOf: (label) => names.get(label),
     // -> (bytes, more to come?) => string or undefined
@@ -68,6 +84,9 @@ return {
         if (name === 'ISO-8859-16')
             return (bytes) => Array.from(bytes, (byte) => latin10.get(byte) ?? String.fromCharCode(byte)).join('');
         const decoder = decoderOpen(ofIcu[name] ?? name, fatal);
-        return decoder === undefined ? undefined : (bytes, more) => decoderDecode(decoder, bytes, more);
+        if (decoder === undefined)
+            return undefined;
+        const decode = (bytes, more) => decoderDecode(decoder, bytes, more);
+        return patches[name] === undefined ? decode : patched(patches[name], decode, fatal);
     },
 };

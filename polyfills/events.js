@@ -22,7 +22,9 @@
         constructor(type, init = {}) {
             if (arguments.length === 0)
                 throw new TypeError('Event needs a type');
-            this.#type = String(type);
+            if (init !== undefined && init !== null && typeof init !== 'object' && typeof init !== 'function')
+                throw new TypeError('The second argument of Event must be an object');
+            this.#type = `${type}`;
             this.#bubbles = Boolean(init?.bubbles);
             this.#cancelable = Boolean(init?.cancelable);
             this.#composed = Boolean(init?.composed);
@@ -91,7 +93,9 @@
     const { dispatch, isBusy } = Event;
     delete Event.dispatch;
     delete Event.isBusy;
-    Object.assign(Event, { NONE: 0, CAPTURING_PHASE: 1, AT_TARGET: 2, BUBBLING_PHASE: 3 });
+    for (const [phase, name] of ['NONE', 'CAPTURING_PHASE', 'AT_TARGET', 'BUBBLING_PHASE'].entries())
+        for (const target of [Event, Event.prototype])
+            Object.defineProperty(target, name, { value: phase, enumerable: true });
     native.tag(Event, 'Event');
 
     class CustomEvent extends Event {
@@ -107,7 +111,9 @@
     class EventTarget {
         #listeners = new Map();
 
-        addEventListener(type, callback, options) {
+        addEventListener(type, callback, options = undefined) {
+            if (arguments.length < 2)
+                throw new TypeError('addEventListener needs a type and a listener');
             if (callback === null || callback === undefined)
                 return;
             if (typeof callback !== 'function' && typeof callback !== 'object')
@@ -129,7 +135,9 @@
             this.#listeners.set(String(type), [...list, listener]);
             signal?.addEventListener('abort', listener.remove, { once: true });
         }
-        removeEventListener(type, callback, options) {
+        removeEventListener(type, callback, options = undefined) {
+            if (arguments.length < 2)
+                throw new TypeError('removeEventListener needs a type and a listener');
             const capture = typeof options === 'boolean' ? options : Boolean(options?.capture);
             const list = this.#listeners.get(String(type)) ?? [];
             const listener = list.find((other) => other.callback === callback && other.capture === capture);

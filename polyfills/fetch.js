@@ -20,6 +20,11 @@
     const OF_BODY = ['content-encoding', 'content-language', 'content-location', 'content-type', 'content-length'];
     const OF_ORIGIN = ['authorization', 'cookie', 'proxy-authorization'];
     const NULL_BODY = [204, 205, 304];
+    // Section 2.9, bad ports: what listens there takes lines of a request for commands of its own.
+    const BAD_PORTS = new Set([1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102,
+        103, 104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515,
+        526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045,
+        4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080]);
     const now = () => performance.now();
     const ignore = () => { };
     let last = 0;
@@ -101,6 +106,28 @@
         native.freezeHeaders(headers);
         return native.newResponse({ status, statusText: space === -1 ? '' : lines[0].slice(space + 1), headers, body,
             type: 'default', url, redirected });
+    }
+
+    // Section 4.2, "scheme fetch", of a data: URL: no network has a part in it
+    function ofDataUrl(url) {
+        const read = native.load('data_url.js').read(url);
+        if (read === null)
+            throw failure(url, new Error('not a data: URL that can be read'));
+        const headers = new Headers({ 'content-type': read.type });
+        native.freezeHeaders(headers);
+        return native.newResponse({ status: 200, statusText: 'OK', headers, body: { ...empty(), source: read.bytes },
+            type: 'default', url, redirected: false });
+    }
+    // URL takes some hosts that the standard has refused since 2021 (worker/url_host.c): no request goes there.
+    const likeNumber = /(?:^|\.)(?:\d+|0x[\da-f]*)\.?$/;
+    const address = /^\d+\.\d+\.\d+\.\d+$/;
+    const control = /[\0-\x20\x7f]/;
+    function checkPlace(url) {
+        const { hostname, port } = new URL(url);
+        if (control.test(hostname) || likeNumber.test(hostname) && !address.test(hostname))
+            throw failure(url, new Error('the host is no name and no address: ' + encodeURI(hostname)));
+        if (port !== '' && BAD_PORTS.has(Number(port)))
+            throw failure(url, new Error('bad port ' + port + ': the Fetch Standard forbids it'));
     }
 
     // ---- one request ----
@@ -198,7 +225,7 @@
         const options = requestState(request);
         let state = { method: options.method, url: options.url, headers: options.headers };
         if (!/^https?:/.test(state.url))
-            throw failure(state.url, new Error('only http: and https: are reached, not ' + state.url.slice(0, 200)));
+            throw failure(state.url, new Error('only http:, https: and data: are reached, not ' + state.url.slice(0, 200)));
         const { body } = options;
         const hasStream = body.stream !== null || body.network !== null;
         let source = null;
@@ -212,6 +239,7 @@
         }
         body.used = !isNull(body);
         for (let count = 0; ; count++) {
+            checkPlace(state.url);
             const [text, id, rest] = await send(state, source, stream, since, signal);
             const status = Number(text.slice(0, 3));
             const location = REDIRECTS.includes(status) ? headerOf(text, 'location') : null;
@@ -246,10 +274,12 @@
             throw new TypeError('fetch of ' + input.slice(0, 200) + ': a server has no page that a relative URL could begin at; ' +
                 'give the whole URL');
         const request = new Request(input, init);
-        native.hasFetched = true;
         const state = requestState(request);
         const signal = state.signal ?? state.source;
         signal?.throwIfAborted();
+        if (state.url.startsWith('data:'))
+            return ofDataUrl(state.url);
+        native.hasFetched = true;
         if (isUnusable(state.body))
             throw new TypeError('The body has been read already, or is locked');
         return follow(request, signal);

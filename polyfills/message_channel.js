@@ -28,7 +28,7 @@
         #other = null;
         #waiting = []; // until start()
         #started = false;
-        constructor(key) {
+        constructor(key = undefined) {
             if (key !== MAKE)
                 throw new TypeError('Illegal constructor');
             super();
@@ -46,6 +46,7 @@
             });
         }
         postMessage(message, options = undefined) {
+            native.idl.need(1, arguments.length, 'postMessage');
             const list = Array.isArray(options) ? options : [...options?.transfer ?? []];
             const ports = list.filter((item) => item instanceof MessagePort);
             const data = clone(message, native.transferList({ transfer: list.filter((item) => !ports.includes(item)) }));

@@ -15,7 +15,7 @@
         #type;
         #start;
         #duration;
-        constructor(key, name, type, start, duration) {
+        constructor(key = undefined, name = undefined, type = undefined, start = undefined, duration = undefined) {
             if (key !== MAKE)
                 throw new TypeError('Illegal constructor');
             this.#name = name;
@@ -48,7 +48,7 @@
     native.tag(PerformanceMark, 'PerformanceMark');
     class PerformanceMeasure extends PerformanceEntry {
         #detail;
-        constructor(key, name, start, duration, detail) {
+        constructor(key = undefined, name = undefined, start = undefined, duration = undefined, detail = undefined) {
             super(key, name, 'measure', start, duration);
             this.#detail = detail;
         }
@@ -80,7 +80,7 @@
     };
 
     class Performance extends EventTarget {
-        constructor(key) {
+        constructor(key = undefined) {
             if (key !== MAKE)
                 throw new TypeError('Illegal constructor');
             super();

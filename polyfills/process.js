@@ -32,7 +32,11 @@
         title: 'ssrd', platform: 'linux', version: '', versions: {}, release: {}, argv: [], execArgv: [], pid: 0,
         browser: false, env: environment, exitCode: undefined,
         cwd: () => '/',
-        nextTick: (callback, ...values) => queueMicrotask(() => callback(...values)),
+        nextTick(callback, ...values) {
+            if (typeof callback !== 'function')
+                throw new TypeError('The callback of process.nextTick must be a function');
+            queueMicrotask(() => callback(...values));
+        },
         hrtime,
         uptime: () => ms() / 1000,
         memoryUsage: () => ({ rss: 0, heapTotal: 0, heapUsed: 0, external: 0, arrayBuffers: 0 }), // a stub
@@ -48,7 +52,11 @@
     native.define('process', process);
     native.provide('node:process', () => process);
 
-    native.define('reportError', (error) => {
-        native.report(error);
-    });
+    const { reportError } = {
+        reportError(error) {
+            native.idl.need(1, arguments.length, 'reportError');
+            native.report(error);
+        },
+    };
+    native.define('reportError', reportError);
 }

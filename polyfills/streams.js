@@ -5,6 +5,13 @@
 const exports = native.load('npm_streams.js');
 const { ReadableStream } = exports;
 
+// The package's async iterators inherit nothing; Web IDL, section 3.7.10.2, has them inherit what all such have.
+{
+    const own = Object.getPrototypeOf(new ReadableStream().values());
+    Object.setPrototypeOf(own, Object.getPrototypeOf(Object.getPrototypeOf(async function* () { }).prototype));
+    delete own[Symbol.asyncIterator];
+}
+
 native.streams = {
     isStream: (value) => value instanceof ReadableStream,
     isDisturbed: (stream) => stream._disturbed === true,

@@ -51,7 +51,7 @@ class CryptoKey {
     #algorithm;
     #usages;
     #bytes;
-    constructor(key, algorithm, extractable, usages, bytes) {
+    constructor(key = undefined, algorithm = undefined, extractable = undefined, usages = undefined, bytes = undefined) {
         if (key !== MAKE)
             throw new TypeError('Illegal constructor');
         this.#algorithm = algorithm;
@@ -141,8 +141,10 @@ function derive(algorithm, key, bits, usage) {
     return buffer(pbkdf2(hash, password, salt, iterations, bits / 8));
 }
 
+const FORMATS = ['raw', 'spki', 'pkcs8', 'jwk']; // section 14.1, KeyFormat
+
 class SubtleCrypto {
-    constructor(key) {
+    constructor(key = undefined) {
         if (key !== MAKE)
             throw new TypeError('Illegal constructor');
     }
@@ -196,6 +198,7 @@ class SubtleCrypto {
     }
     async importKey(format, data, algorithm, extractable, usages) {
         need(5, arguments.length, 'importKey');
+        native.idl.oneOf(format, FORMATS, 'The format');
         const given = algorithmOf(algorithm, ['HMAC', 'AES-GCM', 'AES-CBC', 'PBKDF2'], 'importKey');
         if (format === 'raw')
             return makeKey(given.name, given, extractable, usages, bytesOf(data, 'The key'));
@@ -211,6 +214,7 @@ class SubtleCrypto {
     }
     async exportKey(format, key) {
         need(2, arguments.length, 'exportKey');
+        native.idl.oneOf(format, FORMATS, 'The format');
         const bytes = inside(key);
         if (bytes === undefined)
             throw new TypeError('The key must be a CryptoKey');

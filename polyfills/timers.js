@@ -3,8 +3,10 @@
 // they belong to the render that set them and end with it.
 'use strict';
 for (const name of ['setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval',
-    'clearImmediate'])
+    'clearImmediate']) {
+    Object.defineProperty(native[name], 'length', { value: 1, configurable: true });
     native.define(name, native[name]);
+}
 {
     const { queueMicrotask: queue, frame, setFrame } = native;
     // V8 brings the frame (worker/js_frame.cc) back for reactions of promises, not for these.

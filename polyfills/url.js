@@ -9,20 +9,25 @@
     const PROTOCOL = 0, USERNAME = 1, PASSWORD = 2, HOST = 3, HOSTNAME = 4, PORT = 5, PATHNAME = 6, SEARCH = 7,
         HASH = 8;
     const SPECIAL = /^(?:https?|wss?|ftp):$/;
-    const coded = /[+%]/;
     const plain = /^[A-Za-z0-9*\-._]*$/;
 
-    const decode = (text) => coded.test(text) ? formDecode(text) : text;
+    const decode = (text) => text.includes('%') || text.includes('+') ? formDecode(text) : text;
     const encode = (text) => plain.test(text) ? text : formEncode(text);
 
     // Section 5.1
     function parseForm(text) {
         const list = [];
-        for (const piece of text.split('&')) {
-            if (piece === '')
+        let sign = text.indexOf('='); // the first '=' from here on; -1: there is none
+        for (let from = 0, end = 0; from < text.length; from = end + 1) {
+            end = text.indexOf('&', from);
+            if (end === -1)
+                end = text.length;
+            if (end === from)
                 continue;
-            const sign = piece.indexOf('=');
-            list.push(sign === -1 ? [decode(piece), ''] : [decode(piece.slice(0, sign)), decode(piece.slice(sign + 1))]);
+            if (sign !== -1 && sign < from)
+                sign = text.indexOf('=', from);
+            list[list.length] = sign === -1 || sign > end ? [decode(text.slice(from, end)), '']
+                : [decode(text.slice(from, sign)), decode(text.slice(sign + 1, end))];
         }
         return list;
     }
@@ -69,9 +74,10 @@
         get(name) {
             need(1, arguments.length, 'URLSearchParams.get');
             const wanted = usv(name);
-            for (const [own, value] of this.#list)
-                if (own === wanted)
-                    return value;
+            const list = this.#list;
+            for (let i = 0; i < list.length; i++)
+                if (list[i][0] === wanted)
+                    return list[i][1];
             return null;
         }
         getAll(name) {

@@ -6,11 +6,24 @@
 #include "worker/js_internal.h"
 
 #include <unicode/ucnv.h>
+#include <unicode/ucnv_cb.h>
 #include <unicode/ucnv_err.h>
 
 typedef const v8::FunctionCallbackInfo<v8::Value> Info;
 
 #define CHUNK_UNITS 4096
+
+/* Encoding Standard, section 4.1, error mode "replacement". ICU's own callback writes U+001A for a single byte. */
+static void replace(const void *, UConverterToUnicodeArgs *args, const char *, int32_t,
+                    UConverterCallbackReason reason, UErrorCode *status)
+{
+    static const UChar replacement = 0xfffd;
+
+    if (reason > UCNV_IRREGULAR) /* the converter is reset, closed or cloned */
+        return;
+    *status = U_ZERO_ERROR;
+    ucnv_cbToUWriteUChars(args, &replacement, 1, 0, status);
+}
 
 /* (name as ICU has it, fatal) -> decoder, or undefined: ICU has none of that name */
 static void open(Info &info)
@@ -22,8 +35,8 @@ static void open(Info &info)
 
     if (U_FAILURE(status))
         return;
-    if (info[1]->IsTrue())
-        ucnv_setToUCallBack(converter, UCNV_TO_U_CALLBACK_STOP, nullptr, nullptr, nullptr, &status);
+    ucnv_setToUCallBack(converter, info[1]->IsTrue() ? UCNV_TO_U_CALLBACK_STOP : replace, nullptr,
+                        nullptr, nullptr, &status);
     /* One byte that nobody reads: V8 makes no backing store of none. */
     std::unique_ptr<v8::BackingStore> store = v8::ArrayBuffer::NewBackingStore(
         converter, 1,

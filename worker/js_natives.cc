@@ -145,12 +145,20 @@ static bool one_byte(v8::Local<v8::String> text)
     return text->IsOneByte() || text->ContainsOnlyOneByte();
 }
 
-/* (string of bytes) -> base64; undefined: it holds a character above U+00FF */
+/* (string of bytes, or bytes) -> base64; undefined: it holds a character above U+00FF */
 static void to_base64(Info &info)
 {
     v8::Isolate *isolate = info.GetIsolate();
     Utf8Buffer *work = &js_of(isolate)->scratch;
 
+    if (info[0]->IsArrayBufferView()) {
+        js_bytes from = js_bytes_of(info[0]);
+        work->reserve(base64_room(from.count) + 1);
+        info.GetReturnValue().Set(
+            js_latin1(isolate, work->data, base64_encode(from.data, from.count, work->data)));
+        work->trim((size_t)1 << 16);
+        return;
+    }
     if (!info[0]->IsString() || !one_byte(info[0].As<v8::String>()))
         return;
     v8::Local<v8::String> text = info[0].As<v8::String>();
@@ -163,7 +171,7 @@ static void to_base64(Info &info)
     work->trim((size_t)1 << 16);
 }
 
-/* (base64) -> string of bytes; undefined: not base64 */
+/* (base64, as bytes?) -> string of bytes, or bytes; undefined: not base64 */
 static void from_base64(Info &info)
 {
     v8::Isolate *isolate = info.GetIsolate();
@@ -176,8 +184,12 @@ static void from_base64(Info &info)
     work->reserve((size_t)text->Length() + 1);
     uint8_t *data = reinterpret_cast<uint8_t *>(work->data);
     js_v8_write(isolate, text, data);
-    if (base64_decode(data, (size_t)text->Length(), &count))
-        info.GetReturnValue().Set(js_latin1(isolate, data, count));
+    if (base64_decode(data, (size_t)text->Length(), &count)) {
+        if (info[1]->IsTrue())
+            js_return_bytes(info, work->data, count);
+        else
+            info.GetReturnValue().Set(js_latin1(isolate, data, count));
+    }
     work->trim((size_t)1 << 16);
 }
 

@@ -68,6 +68,9 @@ bool js_shape_works(v8::Isolate *isolate, v8::Local<v8::Context> context)
     v8::TryCatch caught(isolate);
     v8::Local<v8::Object> fast = v8::Object::New(isolate);
     v8::Local<v8::Object> table = v8::Object::New(isolate, v8::Null(isolate), nullptr, nullptr, 0);
+    /* On the bundle's own global object: by a symbol, so that no global of its can be meant. */
+    static const char set[] = "(o) => { o[Symbol.for('ssrd.shape')] = 1; }",
+                      unset[] = "(o) => { delete o[Symbol.for('ssrd.shape')]; }";
 
     return sees(isolate, context, fast, "(o) => { o.a = 1; }") &&
            sees(isolate, context, fast, "(o) => { o[Symbol.iterator] = 1; }") &&
@@ -76,8 +79,8 @@ bool js_shape_works(v8::Isolate *isolate, v8::Local<v8::Context> context)
            sees(isolate, context, table, "(o) => { o.a = 1; o.b = 2; }") &&
            sees(isolate, context, table, "(o) => { delete o.a; }") &&
            sees(isolate, context, table, "(o) => { Object.defineProperty(o, 'c', {value: 1}); }") &&
-           sees(isolate, context, context->Global(), "(o) => { o.__shape = 1; }") &&
-           sees(isolate, context, context->Global(), "(o) => { delete o.__shape; }");
+           sees(isolate, context, context->Global(), set) &&
+           sees(isolate, context, context->Global(), unset);
 }
 
 void js_shape_take(v8::Isolate *isolate, v8::Local<v8::Object> object, js_shape *ret_shape)

@@ -21,8 +21,13 @@ static void check_itself(struct url *url)
     struct url_offsets offsets, other;
 
     assert(url_serialize(url, &offsets) == 0);
-    for (size_t i = 0; i < url->href.bytes; i++)
-        assert((uint8_t)url->href.data[i] >= ' ' && (uint8_t)url->href.data[i] < 0x7f);
+    for (size_t i = 0; i < url->href.bytes; i++) {
+        uint8_t c = (uint8_t)url->href.data[i];
+        bool in_host =
+            i >= offsets.host_start && i < offsets.host_end; /* which may hold controls */
+        assert((c >= ' ' && c < 0x7f) || in_host);
+        assert(c != 0 && c != '\t' && c != '\n' && c != '\r');
+    }
     assert(offsets.pathname_start <= url->href.bytes && offsets.host_end <= offsets.pathname_start);
     assert(url_parse(&again, url->href.data, url->href.bytes, NULL) == 0);
     assert(url_serialize(&again, &other) == 0);

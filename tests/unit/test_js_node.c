@@ -25,6 +25,23 @@ static void buffer_reads_and_writes_every_encoding(void **state)
         "true,7,aMOp8J-YgA,h\xc3\xa9\xf0\x9f\x98\x80,68c3a9,\xc3\xa9,3,true,3,true,\xc3\xa9");
 }
 
+static void buffer_has_what_packages_call_of_nodes(void **state)
+{
+    struct bench *b = *state;
+
+    expect_page(
+        b,
+        "const x = Buffer.from('h\\u00e9llo'); const y = Buffer.alloc(4); y.utf8Write('ab', 1);"
+        "return [Buffer.name, Buffer.from('ff0g', 'hex').length, x.utf8Slice(0, 3), "
+        "x.latin1Slice(3), y.hexSlice(), Buffer.from('abcdefgh').readBigUint64BE(0), "
+        "Buffer.copyBytesFrom(new Uint16Array([1, 2]), 1).join('+'), Buffer.of(97).toString(), "
+        "Buffer.from('Y Q=\\n=', 'base64').toString(), Buffer.from('_-8', "
+        "'base64').toString('base64url'), "
+        "Buffer.from('Y*Q', 'base64').toString(), x.toString('base64', 1, 4), "
+        "Buffer.from('').toString('base64')].join()",
+        "Buffer,1,h\xc3\xa9,llo,00616200,7017280452245743464,2+0,a,a,_-8,a,w6ls,");
+}
+
 static void buffer_takes_any_bytes_where_node_does(void **state)
 {
     struct bench *b = *state;
@@ -219,6 +236,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         JS_TEST(buffer_reads_and_writes_every_encoding),
+        JS_TEST(buffer_has_what_packages_call_of_nodes),
         JS_TEST(buffer_takes_any_bytes_where_node_does),
         JS_TEST(node_modules_do_their_work),
         JS_TEST(node_streams_flow_and_become_web_streams),
