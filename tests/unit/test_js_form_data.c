@@ -110,8 +110,7 @@ static void parts_lie_between_boundaries(void **state)
         {"Uint8Array.of(0x25, 0x43, 0x33, 0xa4), "
          "'application/x-www-form-urlencoded'", /* %C3 and a byte */
          "[[\"\xc3\xa4\",\"\"]]"},
-        {"'?a=1&&?b', 'application/x-www-form-urlencoded'",
-         "[[\"?a\",\"1\"],[\"?b\",\"\"]]"},
+        {"'?a=1&&?b', 'application/x-www-form-urlencoded'", "[[\"?a\",\"1\"],[\"?b\",\"\"]]"},
         {"'a=1', 'text/plain'", ""},
     };
 
