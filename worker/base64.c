@@ -119,7 +119,7 @@ static bool has_wide(void)
 
 #endif
 
-size_t base64_encode(const uint8_t *from, size_t bytes, char *to)
+size_t base64_write(const uint8_t *from, size_t bytes, char *to)
 {
     size_t i = 0;
     char *at = to;
@@ -192,7 +192,7 @@ static bool decode_rest(uint8_t *text, size_t bytes, uint8_t *to, size_t *ret_by
     return true;
 }
 
-bool base64_decode(uint8_t *text, size_t bytes, size_t *ret_bytes)
+bool base64_read(uint8_t *text, size_t bytes, size_t *ret_bytes)
 {
     size_t taken, rest_bytes = 0;
 

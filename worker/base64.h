@@ -12,7 +12,7 @@ extern "C" {
 #endif
 
 /* RFC 4648, section 4, with padding. Room at `to`: base64_room(bytes). Returns bytes written. */
-size_t base64_encode(const uint8_t *from, size_t bytes, char *to);
+size_t base64_write(const uint8_t *from, size_t bytes, char *to);
 
 static inline size_t base64_room(size_t bytes)
 {
@@ -20,7 +20,7 @@ static inline size_t base64_room(size_t bytes)
 }
 
 /* Infra Standard, section 7, "forgiving-base64 decode", in place. False: it is not base64. */
-bool base64_decode(uint8_t *text, size_t bytes, size_t *ret_bytes);
+bool base64_read(uint8_t *text, size_t bytes, size_t *ret_bytes);
 
 #ifdef __cplusplus
 }

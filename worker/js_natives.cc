@@ -155,7 +155,7 @@ static void to_base64(Info &info)
         js_bytes from = js_bytes_of(info[0]);
         work->reserve(base64_room(from.count) + 1);
         info.GetReturnValue().Set(
-            js_latin1(isolate, work->data, base64_encode(from.data, from.count, work->data)));
+            js_latin1(isolate, work->data, base64_write(from.data, from.count, work->data)));
         work->trim((size_t)1 << 16);
         return;
     }
@@ -167,7 +167,7 @@ static void to_base64(Info &info)
     uint8_t *in = reinterpret_cast<uint8_t *>(work->data);
     char *out = work->data + count;
     js_v8_write(isolate, text, in);
-    info.GetReturnValue().Set(js_latin1(isolate, out, base64_encode(in, count, out)));
+    info.GetReturnValue().Set(js_latin1(isolate, out, base64_write(in, count, out)));
     work->trim((size_t)1 << 16);
 }
 
@@ -184,7 +184,7 @@ static void from_base64(Info &info)
     work->reserve((size_t)text->Length() + 1);
     uint8_t *data = reinterpret_cast<uint8_t *>(work->data);
     js_v8_write(isolate, text, data);
-    if (base64_decode(data, (size_t)text->Length(), &count)) {
+    if (base64_read(data, (size_t)text->Length(), &count)) {
         if (info[1]->IsTrue())
             js_return_bytes(info, work->data, count);
         else
