@@ -222,20 +222,22 @@ static bool entry_whole(const struct page *page, size_t copied_bytes)
            page->path_offset - sizeof *page <= page->key_bytes - page->path_bytes;
 }
 
-/* What an entry is: worker/fragment.h, worker/vary.h. */
+/* What an entry is: worker/fragment.h, worker/hints_shared.h, worker/vary.h. */
 static const char *kind_of(const struct page *page)
 {
     if (page->key_bytes > 0 && *page_key(page) == PAGE_KEY_FRAGMENT)
         return "fragment";
+    if (page->key_bytes > 0 && *page_key(page) == PAGE_KEY_HINTS)
+        return "hints";
     return page_is_vary(page) ? "variants" : "page";
 }
 
-/* A key begins with the host; the path follows. A fragment's is a mark and its name. */
+/* A key begins with the host; the path follows. A fragment's is a mark and its name, that of hints a mark and a number. */
 static json_t *entry_json(const struct walk *walk, const struct page *page, unsigned heat)
 {
     const char *kind = kind_of(page);
-    size_t host_bytes = kind[0] == 'f' ? 0 : page->path_offset - sizeof *page;
-    size_t mark_bytes = kind[0] == 'f';
+    size_t mark_bytes = kind[0] == 'f' || kind[0] == 'h';
+    size_t host_bytes = mark_bytes > 0 ? 0 : page->path_offset - sizeof *page;
 
     return json_pack("{s:s s:o s:o s:o s:i s:I s:f s:f s:i s:i s:f}", "kind", kind, "url",
                      bytes_json(page_at(page, page->path_offset), page->path_bytes), "host",

@@ -28,9 +28,11 @@ const char *page_encoding_name(enum page_encoding encoding);
 #define PAGE_MAGIC 0x45474150u /* "PAGE" */
 #define PAGE_TAGS_MAX 64
 #define PAGE_KEY_BYTES_MAX 16384
-/* The first byte of the keys of fragments (worker/fragment.h). A page's key begins with its host, in
+/* The first byte of the keys of what is no page: fragments (worker/fragment.h). A page's key begins with its host, in
  * which no control character may stand, or with the slash of its path. */
 #define PAGE_KEY_FRAGMENT '\x01'
+#define PAGE_KEY_HINTS                                                                             \
+    '\x03' /* worker/hints_shared.h; '\2' begins keys of the hot cache: worker/static.c */
 
 struct page_variant {
     uint32_t head_offset;
@@ -70,7 +72,7 @@ struct page {
     uint32_t flags;          /* enum page_flag */
     uint16_t
         status; /* 0: no page but a record of what its variants are told apart by: worker/vary.h; 1: a
-                   fragment, worker/fragment.h */
+                   fragment, worker/fragment.h; 2: links, worker/hints_shared.h */
     uint16_t encodings; /* 1 << enum page_encoding of each variant that there is */
     uint32_t
         variants_offset; /* of the table: one for each encoding behind identity, up to the last */

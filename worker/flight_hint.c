@@ -3,7 +3,7 @@
  * links: hints.c. Design: worker/README.md, "Early hints". */
 #include "worker/conn.h"
 #include "worker/flight.h"
-#include "worker/hints.h"
+#include "worker/hints_shared.h"
 #include "worker/http_state.h"
 #include "worker/worker.h"
 
@@ -23,12 +23,16 @@ void flight_hint(const struct flight *f, const struct request *r)
 {
     const struct http *http = f->all->http;
     const struct conn *c = r->conn;
+    char text[HINTS_BYTES_MAX];
     struct span links;
 
     if (likely(!http->hints) || !c || c->admin || r->as_json || r->outer->minor < 1 ||
         r->outer->method != HTTP_GET || r->outer->conditions != 0)
         return;
-    links = hints_get(http->hints, url_hash(f));
+    if (hints_shared(http->worker, url_hash(f), text, &links.bytes))
+        links.data = text;
+    else
+        links = hints_get(http->hints, url_hash(f));
     if (links.bytes == 0)
         return;
     stats_add(&http->worker->stats->early_hints, 1);
@@ -58,9 +62,12 @@ static bool is_personal(const struct flight *f, const struct js_result *r)
 void flight_note_hints(const struct flight *f, const struct js_result *result, bool is_kept)
 {
     const struct http *http = f->all->http;
+    uint64_t hash;
 
     if (likely(!http->hints) || result->status != 200 || f->job.request.call != JS_CALL_PAGE)
         return;
-    hints_note(http->hints, url_hash(f), result,
+    hash = url_hash(f);
+    hints_note(http->hints, hash, result,
                is_kept || !is_personal(f, result) ? NULL : &http->config->statics);
+    hints_share(http->worker, hash, f->epoch, hints_get(http->hints, hash));
 }

@@ -3,7 +3,9 @@
 there (http.early_hints)."""
 
 import json
+import os
 import re
+import signal
 
 import pytest
 
@@ -127,6 +129,31 @@ def test_hints_of_pages_that_are_kept_and_of_those_that_are_not(site):
         early, page = answers(client, 2)
         assert (early.status, early["link"], page.text) == (103, "</assets/a.js>; rel=modulepreload", "2")  # not one visitor's
     assert re.search(r"^ssrd_early_hints_total 2$", server.admin("/metrics").text, re.M)
+
+
+def test_a_worker_tells_what_another_one_has_rendered(site):
+    server = site(http={"early_hints": True})
+    assert server.get("/own").status == 200
+    assert server.get("/text").status == 200
+    old = server.workers()
+    os.kill(old[0], signal.SIGKILL)
+    server.await_new_worker(old)
+    with server.connect() as client:
+        client.request("/own")
+        early, page = answers(client, 2)
+        assert (early.status, early["link"], page.status) == (103, "</mine.js>; rel=preload", 200)
+    kinds = {entry["kind"] for entry in json.loads(server.ctl("cache", "ls", "--json").stdout)}
+    assert kinds == {"page", "hints"}
+
+
+def test_hints_of_another_bundle_are_not_told(site):
+    server = site(http={"early_hints": True})
+    assert server.get("/own").status == 200
+    with open(server.bundle, "a", encoding="utf-8") as file:
+        file.write("\n// the next version\n")
+    assert server.ctl("reload").returncode == 0
+    with server.connect() as client:
+        assert client.get("/own").status == 200
 
 
 def test_nothing_is_sent_early_unless_it_was_asked_for(site):
