@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """ssrd and its peers, each started the way its users would and answering when the function returns."""
 
+import glob
 import json
 import os
 import shutil
@@ -123,30 +124,40 @@ def start_h2o(session, root, cpus, path):
 
 
 SCRIPT = os.path.join(LIB, "node-server.mjs")
-ENGINES = {"node": ["node"], "deno": ["deno", "run", "-A"], "bun": ["bun"]}
+ENGINES = {"node": [], "deno": ["run", "-A"], "bun": []}  # arguments before a script
+# perf/engines.d, installed by its lock file: perf/README.md
+FROM_NPM = {"deno": "@deno/linux-*/deno", "bun": "@oven/bun-linux-*/bin/bun"}
 
 
-def start_engine(session, name, bundle, workers=0, cpus=None, path="/"):
-    """Node.js, Deno or Bun with node-server.mjs; None where it is not installed."""
-    if shutil.which(name) is None:
-        return None
+def engine_argv(name, *arguments):
+    """The command that runs a script in Node.js, Deno or Bun; None where the engine is not installed."""
+    tool = shutil.which(name)
+    if tool is None and name in FROM_NPM:
+        tool = next(iter(sorted(glob.glob(os.path.join(ROOT, "build", "engines", "node_modules", FROM_NPM[name])))), None)
+    return tool and [tool, *ENGINES[name], *arguments]
+
+
+def start_engine(session, name, bundle, workers=0, cpus=None, path="/", script=SCRIPT):
+    """Node.js, Deno or Bun with that script; None where it is not installed."""
     port = free_port()
-    program = session.start(name, [*ENGINES[name], SCRIPT, bundle, str(port), str(workers)], cpus,
-                            {"NODE_ENV": "production"})
-    return Server(program, port, path)
+    argv = engine_argv(name, script, bundle, str(port), str(workers))
+    if argv is None:
+        return None
+    return Server(session.start(name, argv, cpus, {"NODE_ENV": "production"}), port, path)
 
 
 def engine_version(name):
     """"node v20.1.0", for the report; the name alone if it is not installed."""
-    if shutil.which(name) is None:
+    argv = engine_argv(name)
+    if argv is None:
         return name
-    done = subprocess.run([name, "--version"], capture_output=True, text=True, check=False)
+    done = subprocess.run([argv[0], "--version"], capture_output=True, text=True, check=False)
     return f"{name} {(done.stdout.split() or ['?'])[0 if name != 'deno' else 1]}"
 
 
 def render_us(name, bundle, url, count, cpu):
     """Microseconds of a render in that engine without a server."""
-    done = subprocess.run([*ENGINES[name], SCRIPT, bundle, "--time", url, str(count)], capture_output=True,
+    done = subprocess.run(engine_argv(name, SCRIPT, bundle, "--time", url, str(count)), capture_output=True,
                           text=True, check=False, timeout=120,
                           preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
     if done.returncode != 0:
