@@ -4,7 +4,7 @@
 'use strict';
 {
     const NativePromise = Promise;
-    const { responseState, flatHeaders, consume, takeStream, streamOpen, streamChunk, streamRoom } = native;
+    const { responseState, flatHeaders, consume, takeStream, streamOpen, streamChunk, streamRoom, utf8Encode, utf8Decode } = native;
     const { extract } = native.body;
     const GlobalHeaders = Headers;
 
@@ -20,17 +20,29 @@
 
     // A body that is a stream goes to C as it comes; C fetches parts of it or waits for the end.
     const isStream = (value) => typeof value === 'object' && value !== null && typeof value.getReader === 'function';
-    async function pass(stream, head) {
+    // frame: what stands around an inside, [before, behind], or null; a stream that begins a document goes without.
+    async function pass(stream, head, frame = null) {
         const reader = stream.getReader();
         const serial = streamOpen(describe(head), reader);
+        let isBegun = false;
         for (;;) {
             const { done, value } = await reader.read();
-            if (done)
+            if (done) {
+                if (frame !== null)
+                    streamChunk(serial, utf8Encode((isBegun ? '' : frame[0]) + frame[1]));
                 return head;
+            }
             if (!(value instanceof Uint8Array)) {
                 const error = new TypeError('A chunk of a body must be a Uint8Array');
                 reader.cancel(error).catch(() => { });
                 throw error;
+            }
+            if (frame !== null && !isBegun && value.length > 0) {
+                isBegun = true;
+                if (isDocument.test(utf8Decode(value.subarray(0, 256), false, false)))
+                    frame = null;
+                else
+                    streamChunk(serial, utf8Encode(frame[0]));
             }
             if (streamChunk(serial, value))
                 await streamRoom(serial);
@@ -44,7 +56,14 @@
         if (response !== null)
             return response.body.stream === null && response.body.network === null ? result
                 : pass(takeStream(response), result);
-        return isStream(result.body) ? pass(extract(result.body).stream, { ...result, body: undefined }) : result;
+        if (isStream(result.html)) {
+            const { html, ...head } = result;
+            return pass(extract(html).stream, { ...head, body: undefined }, frameOf(headOf(result)));
+        }
+        if (!isStream(result.body))
+            return result;
+        return pass(extract(result.body).stream, { ...result, body: undefined },
+            template !== null && !('html' in result) && isHtml(headerList(result.headers)) ? frameOf('') : null);
     }
 
     // Thenables become promises; C looks at nothing else. What a promise gives C hands to whole() when it is there:
@@ -67,13 +86,15 @@
     };
 
     // A whole document, of the template or, for {html, head} without one, of the least there must be.
+    const frameOf = (head) => template !== null ? [template[0] + head + template[1], template[2]]
+        : ['<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n' + head + '\n</head>\n<body>\n', '\n</body>\n</html>\n'];
     function documentOf(html, head) {
         if (isDocument.test(html))
             return html;
         if (template !== null)
             return template[0] + head + template[1] + html + template[2];
-        return '<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n' + head + '\n</head>\n<body>\n' + html +
-            '\n</body>\n</html>\n';
+        const [before, behind] = frameOf(head);
+        return before + html + behind;
     }
 
     // What the page's client side loads (manifest.js), unless it has a Link of its own.
@@ -100,11 +121,15 @@
             return template !== null && typeof page.body === 'string' && isHtml(headers) ?
                 documentOf(page.body, '') : bodyOf(page.body);
         if (typeof page.html !== 'string')
-            throw refusal('html must be a string, not ' + article(page.html));
+            throw refusal('html must be a string or a ReadableStream, not ' + article(page.html));
+        return documentOf(page.html, headOf(page));
+    }
+
+    function headOf(page) {
         const head = page.head ?? '';
         if (typeof head !== 'string' && !Array.isArray(head))
             throw refusal('head must be a string or strings, not ' + article(head));
-        return documentOf(page.html, Array.isArray(head) ? head.join('\n') : head);
+        return Array.isArray(head) ? head.join('\n') : head;
     }
 
     native.setWanted = (name) => {

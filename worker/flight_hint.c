@@ -39,12 +39,6 @@ void flight_hint(const struct flight *f, const struct request *r)
     conn_hint(r->conn, links);
 }
 
-static bool says(const struct js_header *h, const char *name, const char *word)
-{
-    return h->name_bytes == strlen(name) && memcmp(h->name, name, h->name_bytes) == 0 &&
-           memmem(h->value, h->value_bytes, word, strlen(word));
-}
-
 /* One visitor's, for all that is known: what is not kept may yet be everyone's. */
 static bool is_personal(const struct flight *f, const struct js_result *r)
 {
@@ -52,9 +46,9 @@ static bool is_personal(const struct flight *f, const struct js_result *r)
         r->reads.all)
         return true;
     for (size_t i = 0; i < r->header_count; i++)
-        if (says(&r->headers[i], "set-cookie", "") ||
-            says(&r->headers[i], "cache-control", "private") ||
-            says(&r->headers[i], "cache-control", "no-store"))
+        if (reply_field_says(&r->headers[i], "set-cookie", "") ||
+            reply_field_says(&r->headers[i], "cache-control", "private") ||
+            reply_field_says(&r->headers[i], "cache-control", "no-store"))
             return true;
     return false;
 }

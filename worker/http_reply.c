@@ -209,6 +209,18 @@ static bool is_kept_back(const struct js_header *h)
     return false;
 }
 
+bool reply_field_says(const struct js_header *h, const char *name, const char *word)
+{
+    size_t bytes = strlen(word);
+
+    if (!is(h->name, h->name_bytes, name))
+        return false;
+    for (size_t i = 0; i + bytes <= h->value_bytes; i++)
+        if (strncasecmp(h->value + i, word, bytes) == 0)
+            return true;
+    return false;
+}
+
 /* Is the token in any of the page's fields of this name (lower case), lists all? */
 static bool lists_token(const struct js_result *r, const char *field, const char *name,
                         size_t name_bytes)

@@ -92,6 +92,9 @@ struct reply_cache {
     uint64_t age_s;     /* with hits, and with pages that came with an Age */
 };
 
+/* Is it the field (name in lower case), and does its value hold the word, in whatever case (RFC 9111 section 5.2)? */
+bool reply_field_says(const struct js_header *field, const char *name, const char *word);
+
 /* Age (hits only) and Cache-Status. */
 void reply_cache_lines(struct reply_text *text, const struct reply_cache *cache);
 

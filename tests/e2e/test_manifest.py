@@ -33,6 +33,7 @@ globalThis.renderPage = (url, data, request) => ({
       c.enqueue(new Uint8Array([120])); await new Promise((go) => setTimeout(go, 1)); c.close(); } }) }),
   '/mine': () => ({ body: String(++n), headers: { link: '</u/7.png>; rel=preload, </assets/a.js>; rel=modulepreload' },
                     cache: { private: true } }),
+  '/loud': () => ({ body: String(++n), headers: { link: '</u/7.png>; rel=preload', 'cache-control': 'Private, Max-Age=0' } }),
   '/bad': () => ({ html: 'x', modules: 7 }),
 }[url.split('?')[0]] ?? (() => 'x'))();
 """
@@ -128,6 +129,8 @@ def test_hints_of_pages_that_are_kept_and_of_those_that_are_not(site):
         client.request("/mine")
         early, page = answers(client, 2)
         assert (early.status, early["link"], page.text) == (103, "</assets/a.js>; rel=modulepreload", "2")  # not one visitor's
+        for _ in range(2):
+            assert client.get("/loud").status == 200  # nor here: directives have no case
     assert re.search(r"^ssrd_early_hints_total 2$", server.admin("/metrics").text, re.M)
 
 

@@ -48,6 +48,48 @@ def test_what_is_put_into_it(site, result, wanted):
         assert answer.status == 404 and answer["x-y"] == "z"
 
 
+STREAMS = """
+const encoder = new TextEncoder();
+const sleep = () => new Promise((done) => setTimeout(done, 1));
+const streamOf = (...parts) => new ReadableStream({
+  async start(controller) {
+    for (const part of parts) {
+      controller.enqueue(encoder.encode(part));
+      await sleep(); await sleep();
+    }
+    controller.close();
+  } });
+const at_once = (...parts) => new ReadableStream({ start(c) { for (const part of parts) c.enqueue(encoder.encode(part)); c.close(); } });
+globalThis.renderPage = () => (RESULT);
+"""
+
+
+@pytest.mark.parametrize("result, wanted", [
+    ("{html: streamOf('<p>$&', '\u00e4</p>'), head: ['<meta name=a>', '<meta name=b>']}", page("<p>$&\u00e4</p>", "<meta name=a>\n<meta name=b>")),
+    ("{body: streamOf('', '<p>', '</p>')}", page("<p></p>")),
+    ("{html: at_once('<p>', '</p>')}", page("<p></p>")),
+    ("{html: streamOf()}", page("")),
+    ("{body: streamOf('<!doc', 'type html><p>')}", page("<!doctype html><p>")),  # what it is must stand in the first part
+    ("{body: streamOf('<!doctype html>', '<p>whole')}", "<!doctype html><p>whole"),
+    ("{html: streamOf(' <html>', '<p>whole')}", " <html><p>whole"),
+    ("{body: streamOf('{', '}'), headers: {'content-type': 'application/json'}}", "{}"),
+    ("new Response(streamOf('as it', ' is'))", "as it is"),
+])
+def test_a_stream_is_put_into_it_as_it_comes(site, result, wanted):
+    server = site(STREAMS.replace("RESULT", result))
+    first = server.get("/")
+    assert first.text == wanted
+    assert first["transfer-encoding"] == (None if "at_once" in result or wanted == page("") else "chunked")
+    second = server.get("/")
+    assert second.text == wanted and "hit" in second.cache and int(second["content-length"]) == len(second.body)
+
+
+def test_a_stream_of_an_inside_without_a_template_makes_a_document(ssrd):
+    server = ssrd(STREAMS.replace("RESULT", "{html: streamOf('<p>', '</p>'), head: '<title>t</title>'}"))
+    assert server.get("/").text == ('<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n<title>t</title>\n</head>\n<body>\n'
+                                    '<p></p>\n</body>\n</html>\n')
+
+
 def test_without_a_template_html_and_head_make_a_document(ssrd):
     server = ssrd("globalThis.renderPage = () => ({html: '<p>in</p>', head: '<title>t</title>'});")
     answer = server.get("/")
