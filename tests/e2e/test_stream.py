@@ -5,6 +5,7 @@ the second part of a stream comes when the test, having read the first, asks for
 import os
 import re
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 import harness
 
-# /go lets all streams that wait go on. A stream's parts: /p?first,second; "!" throws, "@" waits for /go, "~" for ever.
+# /go lets all streams that wait go on. A stream's parts: /p?first,second; "!" throws, "@" waits for /go, "+" for half a second, "~" for ever.
 PARTS = """
 const encoder = new TextEncoder();
 let go = () => {};
@@ -23,6 +24,7 @@ async function* parts(list) {
   for (const part of list)
     if (part === '@') await Promise.race([gone, sleep(3600000)]);
     else if (part === '~') await sleep(3600000);
+    else if (part === '+') await sleep(500);
     else if (part === '!') throw new Error('half way');
     else yield encoder.encode(part);
 }
@@ -211,6 +213,76 @@ def test_a_slow_client_stops_the_pulling(ssrd):
         assert stopped < total / 2
         assert sum(len(part) for part in iter(lambda: chunk_of(client), b"")) == total * 65536
         assert int(server.get("/pulls").text) == total
+
+
+def begun(client, path):
+    client.request(path)
+    assert head_of(client)["transfer-encoding"] == "chunked" and chunk_of(client) == b"one"
+
+
+def test_what_is_pipelined_behind_a_stream_is_answered_behind_it(ssrd):
+    server = ssrd(PARTS, CONFIG)
+    with server.connect() as client:
+        begun(client, "/p?one,@,two")
+        client.request("/")
+        client.request("/p?one,@,two")
+        client.request("/p?one,@,two", method="HEAD")
+        server.get("/go")
+        assert client._chunked() == b"two"
+        assert client.answer().text == "x"
+        assert client.answer().text == "onetwo"
+        assert client.answer("HEAD")["content-length"] == "6"
+
+
+def test_a_stream_goes_on_to_its_end_over_a_reload(ssrd):
+    server = ssrd(PARTS, CONFIG)
+    with server.connect() as client, server.connect() as other:
+        assert other.get("/").text == "x"
+        begun(client, "/p?one,@,two")
+        assert server.ctl("reload").returncode == 0
+        answer = other.get("/go")  # a connection of the same worker, which has been idle
+        assert (answer.text, answer["connection"]) == ("gone", "close")
+        assert client._chunked() == b"two"
+
+
+def test_a_stream_goes_on_to_its_end_when_the_server_is_asked_to_stop(ssrd):
+    server = ssrd(PARTS, CONFIG)
+    with server.connect() as client:
+        begun(client, "/p?one,+,two")
+        server.process.send_signal(signal.SIGTERM)
+        assert client._chunked() == b"two"
+    assert server.wait() == 0
+
+
+def test_a_stream_of_a_killed_worker_is_cut_and_not_kept(ssrd):
+    server = ssrd(PARTS, CONFIG)
+    with server.connect() as client:
+        begun(client, "/p?one,@,two")
+        old = server.workers()
+        os.kill(old[0], signal.SIGKILL)
+        assert client.until_closed() == b"", "no last chunk: the client sees that it was cut"
+    server.await_new_worker(old)
+    with server.connect() as client:
+        begun(client, "/p?one,@,two")
+        server.get("/go")
+        assert client._chunked() == b"two"
+    harness.until(lambda: server.get("/p?one,@,two").cache.startswith("ssrd; hit"), "the whole page")
+
+
+WRONG = """
+const stream = (chunk) => new ReadableStream({ async start(c) { await new Promise((go) => setTimeout(go, 1)); c.enqueue(chunk); c.close(); } });
+const chunks = { '/string': 'text', '/number': 7, '/buffer': new ArrayBuffer(3), '/view': new DataView(new ArrayBuffer(3)), '/null': null };
+globalThis.renderPage = (url) => ({ body: url === '/locked' ? (() => { const s = stream(''); s.getReader(); return s; })() : stream(chunks[url]) });
+"""
+
+
+def test_what_is_no_stream_of_bytes_is_an_error_that_says_so(ssrd):
+    server = ssrd(WRONG, {"bundle": {"warmup": []}})
+    for path in ("/string", "/number", "/buffer", "/view", "/null"):
+        assert server.get(path).status == 500
+        server.wait_log(f"url={path} .*must be a Uint8Array")
+    assert server.get("/locked").status == 500
+    server.wait_log("url=/locked .*locked")
 
 
 TAGGED = """
