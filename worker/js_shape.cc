@@ -39,6 +39,10 @@ static uintptr_t counts(uintptr_t address)
 
     if (is_small_integer(properties))
         return 0;
+    /* Class, then length: the lower ten bits where it shares its word with a hash. An empty array may be the last there is in V8's
+     * memory, with nothing mapped behind it; a table's length is never 0 or 1, modulo 1024. */
+    if ((field(properties, 1) >> 32 & 0x3ff) < 2)
+        return 0;
     present = field(properties, 2);
     return is_small_integer(present) ? present + (field(properties, 3) << 1) : 0;
 }
