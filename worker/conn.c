@@ -194,7 +194,7 @@ static void __attribute__((noinline, cold)) refuse_slow_body(struct conn *c)
         !is_too_slow(http, carry->body_since_ms, carry->parse.raw_bytes,
                      http->config->http.body_timeout_ms))
         return;
-    in_refuse(c, 408, "the request body came too slowly");
+    in_refuse(c, &c->carry->parse, 408, "the request body came too slowly");
     in_flush(c);
 }
 
@@ -456,7 +456,7 @@ void conn_expired(struct conn *c, const struct deadline_list *list)
         conn_free(c);
         return;
     }
-    in_refuse(c, 408,
+    in_refuse(c, &c->carry->parse, 408,
               list == &http->header ? "the request head took too long"
                                     : "the request body took too long");
     in_flush(c);

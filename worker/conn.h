@@ -101,7 +101,7 @@ void conn_expired(struct conn *conn, const struct deadline_list *list);
 bool conn_is_idle(const struct conn *conn);
 
 /*
- * Answers. head: the request, NULL when it could not be read: then the connection closes. They only
+ * Answers. head: the request. They only
  * gather: whoever answers a request that waited calls conn_answered() afterwards; it may free the
  * connection.
  */
@@ -111,6 +111,10 @@ void conn_reply_page(struct conn *conn, const struct http_parse *head, struct ho
 /* lines: further fields, each with CRLF, "" for none; a body without type is text/plain. */
 void conn_reply_text(struct conn *conn, const struct http_parse *head, uint16_t status,
                      const char *type, const char *lines, const char *body, size_t body_bytes);
+
+/* To a request that could not be read: then the connection closes. is_head: as far as it could, it was a HEAD. */
+void conn_reply_refusal(struct conn *conn, uint16_t status, const char *body, size_t body_bytes,
+                        bool is_head);
 
 /* A file, a part of one, or what to say instead. fields: of the head of the whole, each with CRLF. */
 struct reply_file {

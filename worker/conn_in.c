@@ -15,14 +15,14 @@
 #define HEAD_BYTES_MIN 512u
 #define DEPTH_MAX 8u /* renders that wait for one another, the first not counted */
 
-void in_refuse(struct conn *c, uint16_t status, const char *reason)
+void in_refuse(struct conn *c, const struct http_parse *parse, uint16_t status, const char *reason)
 {
     char body[256];
     int n = snprintf(body, sizeof body, "%u %s: %s\n", status, reply_status_text(status), reason);
 
     c->closing = true;
     c->careful = true;
-    conn_reply_text(c, NULL, status, NULL, "", body, (size_t)n);
+    conn_reply_refusal(c, status, body, (size_t)n, parse->llhttp.method == HTTP_HEAD);
 }
 
 /* A page that fetches itself, and so on for ever. */
@@ -188,7 +188,7 @@ static size_t take_fresh(struct conn *c, const char *data, size_t bytes)
         (void)begin_carry(c, data, bytes);
         return bytes;
     default:
-        in_refuse(c, parse->status, parse->reason);
+        in_refuse(c, parse, parse->status, parse->reason);
         return bytes;
     }
 }
@@ -215,7 +215,7 @@ static size_t take_head(struct conn *c, const char *data, size_t bytes)
     case HTTP_MORE:
         return taken;
     default:
-        in_refuse(c, carry->parse.status, carry->parse.reason);
+        in_refuse(c, &carry->parse, carry->parse.status, carry->parse.reason);
         return bytes;
     }
 }
@@ -240,7 +240,7 @@ static size_t take_body(struct conn *c, const char *data, size_t bytes)
     case HTTP_MORE:
         return used;
     default:
-        in_refuse(c, carry->parse.status, carry->parse.reason);
+        in_refuse(c, &carry->parse, carry->parse.status, carry->parse.reason);
         return bytes;
     }
 }

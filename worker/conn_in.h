@@ -44,7 +44,8 @@ static inline bool in_can_take(const struct conn *conn)
 }
 
 /* A request that can't be served is answered in a line, and the connection is of no more use. */
-void in_refuse(struct conn *conn, uint16_t status, const char *reason);
+void in_refuse(struct conn *conn, const struct http_parse *parse, uint16_t status,
+               const char *reason);
 
 /* Write what is gathered; notes in the connection if that failed. */
 static inline void in_flush(struct conn *conn)

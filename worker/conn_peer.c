@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 void peer_note(struct conn *c, const struct sockaddr *peer)
@@ -90,12 +91,15 @@ void peer_meet(struct conn *c, const struct sockaddr *peer)
 
 void peer_turn_away(struct conn *c, enum peer_refusal why)
 {
-#define SORRY(status)                                                                              \
-    "HTTP/1.1 " status "\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-    static const char *const text[] = {[PEER_TOO_MANY] = SORRY("429 Too Many Requests"),
-                                       [PEER_NO_ROOM] = SORRY("503 Service Unavailable")};
+    static const char *const status[] = {
+        [PEER_TOO_MANY] = "429 Too Many Requests", [PEER_NO_ROOM] = "503 Service Unavailable"};
+    char text[200];
+    int n =
+        snprintf(text, sizeof text,
+                 "HTTP/1.1 %s\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n%s",
+                 status[why], c->http->date.line);
 
-    (void)send(c->fd, text[why], strlen(text[why]), MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)send(c->fd, text, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)shutdown(c->fd, SHUT_WR);
 }
 

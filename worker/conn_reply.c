@@ -492,8 +492,9 @@ void conn_reply_file(struct conn *c, const struct http_parse *head, const struct
     note_access(c, head, f->status, with_body ? f->bytes : 0, "static");
 }
 
-void conn_reply_text(struct conn *c, const struct http_parse *head, uint16_t status,
-                     const char *type, const char *lines, const char *body, size_t body_bytes)
+static void reply_text(struct conn *c, const struct http_parse *head, uint16_t status,
+                       const char *type, const char *lines, const char *body, size_t body_bytes,
+                       bool with_body)
 {
     struct http *http = c->http;
     struct reply_text text = out_begin(http);
@@ -512,12 +513,24 @@ void conn_reply_text(struct conn *c, const struct http_parse *head, uint16_t sta
     reply_add_str(&text, lines);
     end_head(c, head, &text, false);
     out_end(http, &text);
-    if (!head || head->method != HTTP_HEAD) {
+    if (with_body) {
         if (body_bytes <= OUT_COPY_BYTES)
             out_body(http, NULL, body, body_bytes);
         else if (!add_large_body(http, body, body_bytes))
             c->dead = true;
     }
     count(c, head, status);
-    note_access(c, head, status, head && head->method == HTTP_HEAD ? 0 : body_bytes, "none");
+    note_access(c, head, status, with_body ? body_bytes : 0, "none");
+}
+
+void conn_reply_text(struct conn *c, const struct http_parse *head, uint16_t status,
+                     const char *type, const char *lines, const char *body, size_t body_bytes)
+{
+    reply_text(c, head, status, type, lines, body, body_bytes, !head || head->method != HTTP_HEAD);
+}
+
+void conn_reply_refusal(struct conn *c, uint16_t status, const char *body, size_t body_bytes,
+                        bool is_head)
+{
+    reply_text(c, NULL, status, NULL, "", body, body_bytes, !is_head);
 }

@@ -20,6 +20,19 @@ void reply_add(struct reply_text *text, const char *data, size_t bytes)
     text->bytes += bytes;
 }
 
+/* The same for literals of each hit: inlined, a copy of a known length is a few moves instead of two calls. */
+static inline __attribute__((always_inline)) void add_known(struct reply_text *text,
+                                                            const char *data, size_t bytes)
+{
+    if (unlikely(bytes > text->cap_bytes - text->bytes)) {
+        reply_add(text, data, bytes);
+        return;
+    }
+    memcpy(text->data + text->bytes, data, bytes);
+    text->bytes += bytes;
+}
+#define ADD_KNOWN(text, literal) add_known(text, literal, sizeof literal - 1)
+
 void reply_add_str(struct reply_text *text, const char *string)
 {
     reply_add(text, string, strlen(string));
@@ -506,12 +519,12 @@ void reply_cache_lines(struct reply_text *t, const struct reply_cache *c)
     bool hit = c->origin == REPLY_HOT || c->origin == REPLY_COLD || c->origin == REPLY_STALE;
 
     if (hit) {
-        reply_add_literal(t, "Age: ");
+        ADD_KNOWN(t, "Age: ");
         reply_add_int(t, (int64_t)c->age_s);
-        reply_add_literal(t, "\r\nCache-Status: ssrd; hit; ttl=");
+        ADD_KNOWN(t, "\r\nCache-Status: ssrd; hit; ttl=");
         reply_add_int(t, c->ttl_s);
         if (c->origin == REPLY_HOT)
-            reply_add_literal(t, "; detail=hot\r\n");
+            ADD_KNOWN(t, "; detail=hot\r\n");
         else if (c->origin == REPLY_COLD)
             reply_add_literal(t, "; detail=cold\r\n");
         else

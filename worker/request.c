@@ -217,7 +217,11 @@ static void request_other(struct conn *c, const struct http_parse *head, struct 
         strcmp(http_method_text(head->method), "TRACE") != 0)
         render(all, c, head, head, &plan, false);
     else
-        conn_reply_text(c, head, 405, NULL, "Allow: GET, HEAD\r\n", text, sizeof text - 1);
+        conn_reply_text(c, head, 405, NULL,
+                        all->worker->takes_request
+                            ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
+                            : "Allow: GET, HEAD\r\n",
+                        text, sizeof text - 1);
 }
 
 void request_page(struct conn *c, const struct http_parse *head, struct span body)

@@ -80,6 +80,9 @@ def test_methods_that_the_bundle_can_not_answer_are_405(ssrd):
         answer = server.get(method=method, body=b"a=b")
         assert answer.status == 405, method
         assert "GET" in answer["allow"] and "HEAD" in answer["allow"]
+    taking = ssrd("globalThis.renderPage = (url, data, request) => 'x';")
+    assert taking.get(method="POST", body=b"a=b").status == 200
+    assert "POST" in taking.get(method="TRACE")["allow"]
 
 
 BAD = [

@@ -146,6 +146,27 @@ static void other_methods_are_405_and_bad_requests_close(void **state)
     (void)close(fd);
 }
 
+static void what_is_refused_of_a_head_request_has_no_body(void **state)
+{
+    static const char *const bad[] = {"HEAD /a HTTP/1.1\r\nHost : a\r\n\r\n",
+                                      "HEAD /a HTTP/1.1\r\n\r\n",
+                                      "HEAD http:// HTTP/1.1\r\nHost: a\r\n\r\n"};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < array_len(bad); i++) {
+        int fd = client(f);
+        const char *text;
+
+        assert_int_equal(send(fd, bad[i], strlen(bad[i]), 0), strlen(bad[i]));
+        turn(f);
+        text = hear(fd);
+        assert_non_null(strstr(text, "HTTP/1.1 400 Bad Request"));
+        assert_non_null(strstr(text, "Content-Length: "));
+        assert_string_equal(text + strlen(text) - 4, "\r\n\r\n");
+        (void)close(fd);
+    }
+}
+
 static void what_a_slow_reader_left_is_sent_when_it_reads(void **state)
 {
     struct fixture *f = *state;
@@ -411,6 +432,7 @@ int main(void)
         TEST(a_draining_worker_answers_and_then_closes),
         TEST(other_methods_reach_a_bundle_that_takes_a_request),
         TEST(other_methods_are_405_and_bad_requests_close),
+        TEST(what_is_refused_of_a_head_request_has_no_body),
         TEST(what_a_slow_reader_left_is_sent_when_it_reads),
         TEST(a_body_that_drips_is_over_some_time),
         TEST(a_reader_that_sips_is_over_some_time),

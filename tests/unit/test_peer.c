@@ -94,7 +94,7 @@ static void who_is_turned_away_is_not_cut_off(void **state)
     fd[1] = client_from(f, "192.0.2.1");
     for (int i = 0; i < 3; i++)
         ask(f, fd[1], "/a", "");
-    assert_hears(fd[1], "HTTP/1.1 429 Too Many Requests\r\n", "Connection: close\r\n\r\n");
+    assert_hears(fd[1], "HTTP/1.1 429 Too Many Requests\r\n", "Connection: close\r\nDate: ");
     assert_string_equal(hear(fd[1]), "EOF");
     assert_int_equal(f->renderer.queued, 0);
     assert_int_equal(http->turned_count, 1);
