@@ -4,6 +4,7 @@
 #include "worker/request.h"
 
 #include "shm/stats.h"
+#include "worker/cache_control.h"
 #include "worker/conn.h"
 #include "worker/encode.h"
 #include "worker/flight.h"
@@ -224,6 +225,29 @@ static void request_other(struct conn *c, const struct http_parse *head, struct 
                         text, sizeof text - 1);
 }
 
+/* RFC 9111 section 5.2.1.7. The rest of a request's Cache-Control is not heard: worker/README.md, "Caching semantics". */
+static bool asks_caches_only(const struct http_parse *head)
+{
+    struct cache_control control;
+
+    cache_control_init(&control);
+    for (int i = http_parse_find(head, "cache-control", 13, 0); i >= 0;
+         i = http_parse_find(head, "cache-control", 13, i + 1)) {
+        struct span value = http_parse_value(head, i);
+
+        cache_control_parse(value.data, value.bytes, &control);
+    }
+    return control.only_if_cached;
+}
+
+static void reply_not_cached(struct conn *c, const struct http_parse *head)
+{
+    static const char text[] = "504 Gateway Timeout: not in a cache\n";
+
+    conn_reply_text(c, head, 504, NULL, "Cache-Status: ssrd; detail=only-if-cached\r\n", text,
+                    sizeof text - 1);
+}
+
 void request_page(struct conn *c, const struct http_parse *head, struct span body)
 {
     struct requests *all = requests_of(c);
@@ -250,7 +274,10 @@ void request_page(struct conn *c, const struct http_parse *head, struct span bod
             return;
         }
     }
-    render(all, c, head, head, &plan, false);
+    if (unlikely(asks_caches_only(head)))
+        reply_not_cached(c, head);
+    else
+        render(all, c, head, head, &plan, false);
     hot_release(plan.stale);
 }
 

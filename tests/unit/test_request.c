@@ -143,6 +143,25 @@ static void bypass_neither_looks_nor_stores(void **state)
     (void)close(fd);
 }
 
+static void who_asks_the_caches_alone_starts_no_render(void **state)
+{
+    static const char only[] = "Cache-Control: max-age=0\r\nCache-Control: ONLY-IF-CACHED\r\n";
+    struct fixture *f = *state;
+    int fd = client(f);
+
+    ask(f, fd, "/a", only);
+    assert_hears(fd, "HTTP/1.1 504 Gateway Timeout", "Cache-Status: ssrd; detail=only-if-cached");
+    assert_int_equal(f->renderer.queued, 0);
+    ask(f, fd, "/a", "Cache-Control: no-cache\r\n");
+    render_all(f);
+    assert_hears(fd, "200 OK", "render 1 /a");
+    ask(f, fd, "/a", only);
+    assert_hears(fd, "detail=hot", "render 1 /a");
+    ask(f, fd, "/a", "Cache-Control: no-cache, no-store\r\nPragma: no-cache\r\n"); /* not heard */
+    assert_hears(fd, "detail=hot", "render 1 /a");
+    (void)close(fd);
+}
+
 static void a_full_queue_sheds_with_503(void **state)
 {
     struct fixture *f = *state;
@@ -386,6 +405,7 @@ int main(void)
         TEST(a_purge_reaches_the_hot_cache),
         TEST(pages_of_another_bundle_are_not_served),
         TEST(bypass_neither_looks_nor_stores),
+        TEST(who_asks_the_caches_alone_starts_no_render),
         TEST(a_full_queue_sheds_with_503),
         TEST(a_failed_render_tells_clients_nothing_but_an_id),
         TEST(a_stale_page_is_served_within_swr_and_renewed_once),
