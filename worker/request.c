@@ -14,8 +14,6 @@
 #include "worker/request_json.h"
 #include "worker/worker.h"
 
-#include <string.h>
-
 static struct requests *requests_of(const struct conn *c)
 {
     return c->http->requests;
@@ -212,17 +210,17 @@ static void request_other(struct conn *c, const struct http_parse *head, struct 
     struct requests *all = requests_of(c);
     struct flight_plan plan = {
         .kind = FLIGHT_BYPASS, .policy = request_policy(all, head), .body = body};
+    const char *allow = all->worker->takes_request
+                            ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
+                            : "Allow: GET, HEAD\r\n";
     static const char text[] = "405 Method Not Allowed\n";
 
-    if (all->worker->takes_request && *http_parse_target(head).data == '/' &&
-        strcmp(http_method_text(head->method), "TRACE") != 0)
+    if (head->asterisk) /* OPTIONS * asks of the server as a whole (RFC 9110 section 9.3.7) */
+        conn_reply_text(c, head, 204, NULL, allow, "", 0);
+    else if (all->worker->takes_request && head->method != HTTP_TRACE)
         render(all, c, head, head, &plan, false);
     else
-        conn_reply_text(c, head, 405, NULL,
-                        all->worker->takes_request
-                            ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
-                            : "Allow: GET, HEAD\r\n",
-                        text, sizeof text - 1);
+        conn_reply_text(c, head, 405, NULL, allow, text, sizeof text - 1);
 }
 
 /* RFC 9111 section 5.2.1.7. The rest of a request's Cache-Control is not heard: worker/README.md, "Caching semantics". */

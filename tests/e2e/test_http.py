@@ -83,6 +83,9 @@ def test_methods_that_the_bundle_can_not_answer_are_405(ssrd):
     taking = ssrd("globalThis.renderPage = (url, data, request) => 'x';")
     assert taking.get(method="POST", body=b"a=b").status == 200
     assert "POST" in taking.get(method="TRACE")["allow"]
+    for asked, allowed in ((server, "GET, HEAD"), (taking, taking.get(method="TRACE")["allow"])):
+        options = asked.get("*", method="OPTIONS")
+        assert (options.status, options["allow"], options["content-length"]) == (204, allowed, None)
 
 
 BAD = [
