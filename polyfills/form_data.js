@@ -173,7 +173,10 @@ function asciiOf(bytes) {
     const text = decoder.decode(bytes);
     if (/^[\0-\x7f]*$/.test(text))
         return text;
-    return Array.from(bytes, (byte) => byte < 0x80 ? String.fromCharCode(byte) : '%' + byte.toString(16)).join('');
+    let latin1 = '';
+    for (let at = 0; at < bytes.length; at += 8192)
+        latin1 += String.fromCharCode(...bytes.subarray(at, at + 8192));
+    return latin1.replace(/[\x80-\xff]/g, (letter) => '%' + letter.charCodeAt(0).toString(16));
 }
 native.decodeFormData = (bytes, type) => {
     const essence = type?.split(';', 1)[0].trim().toLowerCase();
