@@ -178,7 +178,10 @@ def test_a_body_that_drips_for_ever_is_408(ssrd):
         client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
 
         def refused():
-            client.send(b"x")
+            try:
+                client.send(b"x")
+            except OSError:
+                return True  # it has closed by now: what it said is here already
             return select.select([client.socket], [], [], 0.05)[0]
         harness.until(refused, "an answer to a body of twenty bytes a second")
         assert client.answer().status == 408
@@ -193,10 +196,9 @@ def test_idle_connection_ends_without_a_word(ssrd):
 def test_client_that_reads_nothing_is_dropped(ssrd):
     server = ssrd("globalThis.renderPage = () => 'x'.repeat(3 << 20);", {"http": {"send_timeout": "200ms"}})
     with server.connect() as client:
-        for _ in range(20):
-            client.request()
+        client.send(REQUEST * 20)  # at once: it may be dropped before a second call
         harness.until(lambda: server.status()["connections"] <= 1, "the connection to be dropped")
-    assert server.get().status == 200
+    assert server.get(method="HEAD").status == 200  # of the whole page this client might be too slow a reader itself
 
 
 def test_client_that_leaves_during_its_render_harms_nobody(ssrd):
