@@ -20,7 +20,7 @@
  * take two slots: fences W3 of both are in one order, so at least one of them sees the other's word
  * at W4. Both judge alike (the page stored later stays; at one instant, the one in the earlier
  * probe) so one slot remains, whoever clears the other. A writer killed before W4 leaves two:
- * readers take the first, the next put or remove of that key clears both.
+ * readers take the first; the next put takes that one and clears the other, a remove clears both.
  *
  * A reclaimer moves pages that survive: from the raise of the sequence to its index_move() their
  * slots are dead. A put or remove of that key must not be undone by that move: both clear (or
@@ -177,8 +177,10 @@ static struct choice choose(const struct index *index, uint64_t hash, unsigned s
         uint64_t word = index_load(index, probe(index, hash, n));
         enum rank rank = rank_of(word, hash, look, arg);
 
-        /* among empty slots the earliest probe: readers find it soonest */
-        if (rank < best.rank || (rank == best.rank && rank == RANK_EMPTY && n < best.n))
+        /* among empty slots the earliest probe: readers find it soonest; among the key's own too, or
+         * at W4 we would yield to one of the same instant that was there before us */
+        if (rank < best.rank ||
+            (rank == best.rank && (rank == RANK_EMPTY || rank == RANK_SAME) && n < best.n))
             best = (struct choice){rank, n, word};
     }
     /* Nothing free at sight: only now is it worth asking whether others' words still lead anywhere.

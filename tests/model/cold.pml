@@ -426,7 +426,7 @@ inline publish()
             atomic {
                 rank = RANK(w, LOOK(w));
                 if
-                :: rank < best || (rank == best && rank == 2 && n < best_n) ->
+                :: rank < best || (rank == best && (rank == 2 || rank == 0) && n < best_n) ->
                     best = rank; best_n = n; now = w
                 :: else
                 fi;

@@ -209,6 +209,30 @@ static void older_duplicate_goes_when_its_key_is_put(void **state)
     assert_int_equal(taken(f), 1);
 }
 
+/* Wherever a put begins to look: of two slots of its key, left by a death, it takes the one that readers find.
+ * In the other one it would yield to a page of the same millisecond that was there before it. */
+static void put_takes_the_first_of_two_slots_of_its_key(void **state)
+{
+    struct fixture *f = *state;
+
+    for (uint32_t start = 0; start < INDEX_PROBES; start++) {
+        uint32_t one = 2 * INDEX_PROBES;
+        uint32_t two = one + 1;
+        uint32_t three = 3 * INDEX_PROBES + start; /* its location says where it begins */
+        uint64_t slot;
+        uint64_t word;
+
+        put(f, one, neighbour(0));
+        assert_true(index_locate(&f->index, neighbour(0), word_for(f, one), &slot, &word));
+        f->hash[two] = neighbour(0);
+        assert_true(index_move(&f->index, slot + 1, 0, word_for(f, two)));
+        put(f, three, neighbour(0));
+        assert_int_equal(find(f, neighbour(0)), three);
+        assert_int_equal(taken(f), 1);
+        assert_int_equal(index_remove(&f->index, neighbour(0), look, f), 1);
+    }
+}
+
 static void move_of_a_survivor_fails_once_its_key_was_put(void **state)
 {
     struct fixture *f = *state;
@@ -388,6 +412,7 @@ int main(void)
         T(touched_page_is_not_the_one_to_go),
         T(dead_slot_counts_as_empty),
         T(older_duplicate_goes_when_its_key_is_put),
+        T(put_takes_the_first_of_two_slots_of_its_key),
         T(move_of_a_survivor_fails_once_its_key_was_put),
         T(move_of_a_survivor_fails_once_its_key_was_removed),
         T(touch_changes_one_bit_and_none_of_a_hot_page),
