@@ -15,6 +15,7 @@
  *          P1 write request (plain)                        I2 load open (seq_cst): none: sleep
  *          P2 word = OPEN (release)                 taker  T1 load word: OPEN (acquire)
  *          P3 open |= bit (seq_cst)                        T2 word = TAKEN (CAS, acq_rel); open &= ~bit
+ *          P3a not OPEN any more: open &= ~bit
  *          P4 load idle (seq_cst)                          T3 read request, render, write result
  *          P5 idle &= ~bit (seq_cst); if it                T4 word = DONE (CAS, release)
  *             was set: ring                                T5 ring the owner
@@ -27,7 +28,9 @@
  *   sees the bit or I2 the offer. Who clears a bit rings that bell; a woken worker takes the oldest it
  *   finds and, when it has nothing again, does I1, I2 anew: so one ring for two offers suffices.
  * A slot's bit in `open` is cleared before the slot can be used again (a withdrawal goes through FILLING),
- *   so none is cleared that a later offer has set.
+ *   so none is cleared that a later offer has set. Nor does one stay behind its offer: a taker that has seen the
+ *   bit of the offer before may find the next one between P2 and P3, take it and clear the bit before it is
+ *   set; so the owner looks once more (P3a). Only it or that taker can free the slot, so no later offer's is meant.
  *
  * Crash of an owner: FILLING, OPEN, DONE, LOST are freed by offers_reap(); TAKEN becomes ORPHAN. Of a taker: TAKEN
  *   becomes LOST and its owner is rung; ORPHAN is freed. Of an idle worker between its ring and its look:
@@ -192,6 +195,10 @@ void offer_publish(struct offers *offers, const struct bells *bells, struct offe
     (void)atomic_fetch_or_explicit(&offers->open[offer.slot / 64], UINT64_C(1) << offer.slot % 64,
                                    memory_order_seq_cst); /* P3, pairs I2 */
     FAULT(offer_bit_set);
+    if (state_of(word_now(s)) != OPEN) { /* P3a */
+        close_bit(offers, offer.slot);
+        return;
+    }
     wake_one(offers, bells);
 }
 
@@ -448,8 +455,8 @@ unsigned offers_reap(struct offers *offers, const struct bells *bells, uint32_t 
             bell_ring_number(bells, owner_of(word)); /* it may have died right before T5 */
         while ((to = after_death(word, dead)) != state_of(word)) {
             FAULT(offer_reaping);
-            if (to != ORPHAN)
-                close_bit(offers, i); /* it may have died right before it would have */
+            close_bit(offers,
+                      i); /* it may have died right before it would have; nobody offers it yet */
             FAULT(offer_reap_closed);
             if (move(s, word, taker_of(word), to)) {
                 FAULT(offer_reap_moved);
