@@ -174,14 +174,14 @@ void print_cache(FILE *out, const json_t *cache)
     const json_t *requests = json_object_get(cache, "requests");
     const json_t *fragments = json_object_get(cache, "fragments");
 
-    (void)fprintf(out, "cold      %s pages", COUNT(cold, "entries"));
+    (void)fprintf(out, "cold      %s entries", COUNT(cold, "entries"));
     (void)fprintf(out, ", %s of ", SIZE(cold, "used_bytes"));
     (void)fprintf(out, "%s; evicted ", SIZE(cold, "budget_bytes"));
     (void)fprintf(out, "%s, no room for ", COUNT(cold, "evictions"));
     (void)fprintf(out, "%s, repaired ", COUNT(cold, "refused"));
     (void)fprintf(out, "%s segments, corrupt ", COUNT(cold, "repairs"));
     (void)fprintf(out, "%s\n", COUNT(cold, "corrupt"));
-    (void)fprintf(out, "hot       %s pages", COUNT(hot, "entries"));
+    (void)fprintf(out, "hot       %s entries", COUNT(hot, "entries"));
     (void)fprintf(out, ", %s, all workers; evicted ", SIZE(hot, "used_bytes"));
     (void)fprintf(out, "%s\n", COUNT(hot, "evictions"));
     (void)fprintf(out, "answered  %.1f %% from a cache: hot %s", hit_ratio(requests),

@@ -152,6 +152,7 @@ void ring_view(const struct region *region, uint32_t peer, struct ring *ret_ring
         .bytes = region_at(region, REGION_SEGMENTS),
         .segments = region->header->segments,
         .segment_bytes = region->header->segment_bytes,
+        .segment_shift = (uint32_t)__builtin_ctz(region->header->segment_bytes),
         .owner = (uint64_t)peer << PEER_SHIFT | pid << STATE_BITS,
     };
 }

@@ -16,7 +16,8 @@
 
 struct region;
 
-#define RING_UNIT_BYTES 64u                                    /* pages start on multiples of it */
+#define RING_UNIT_SHIFT 6
+#define RING_UNIT_BYTES (1u << RING_UNIT_SHIFT)                /* pages start on multiples of it */
 #define RING_BYTES_MAX (((uint64_t)1 << 32) * RING_UNIT_BYTES) /* a location has 32 bits */
 #define RING_SEQUENCE_BITS 29
 #define RING_SEQUENCE_MASK (((uint32_t)1 << RING_SEQUENCE_BITS) - 1)
@@ -64,7 +65,8 @@ struct ring {
     unsigned char *bytes;
     uint32_t segments;
     uint32_t segment_bytes;
-    uint64_t owner; /* peer | pid, where they stand in a word */
+    uint32_t segment_shift; /* its exponent: it is a power of two, and reads ask often for places */
+    uint64_t owner;         /* peer | pid, where they stand in a word */
 };
 
 size_t ring_table_bytes(uint32_t segments);
@@ -78,17 +80,17 @@ void ring_view(const struct region *region, uint32_t peer, struct ring *ret_ring
 /* Where a page starts, in units; any value read from the index can be asked about. */
 static inline uint32_t ring_location(const struct ring *ring, uint32_t segment, uint32_t offset)
 {
-    return (uint32_t)(((uint64_t)segment * ring->segment_bytes + offset) / RING_UNIT_BYTES);
+    return (uint32_t)((((uint64_t)segment << ring->segment_shift) + offset) >> RING_UNIT_SHIFT);
 }
 
 static inline uint32_t ring_segment_of(const struct ring *ring, uint32_t location)
 {
-    return (uint32_t)((uint64_t)location * RING_UNIT_BYTES / ring->segment_bytes);
+    return location >> (ring->segment_shift - RING_UNIT_SHIFT);
 }
 
 static inline uint32_t ring_offset_of(const struct ring *ring, uint32_t location)
 {
-    return (uint32_t)((uint64_t)location * RING_UNIT_BYTES % ring->segment_bytes);
+    return (uint32_t)((uint64_t)location << RING_UNIT_SHIFT) & (ring->segment_bytes - 1);
 }
 
 static inline unsigned char *ring_at(const struct ring *ring, uint32_t location)
@@ -99,7 +101,7 @@ static inline unsigned char *ring_at(const struct ring *ring, uint32_t location)
 /* Segments that so many bytes take from the start of one. */
 static inline uint32_t ring_run_of(const struct ring *ring, uint64_t bytes)
 {
-    return (uint32_t)((bytes + ring->segment_bytes - 1) / ring->segment_bytes);
+    return (uint32_t)((bytes + ring->segment_bytes - 1) >> ring->segment_shift);
 }
 
 static inline uint32_t ring_word_sequence(uint64_t word)
