@@ -96,11 +96,20 @@ def idle(server):
     return harness.until(same_twice, "renders to end")
 
 
+def at_one_time(server):
+    """What `cache stat`, `cache ls` and /metrics say, with nothing changed from the first to the last: a worker that was
+    kept from running tells of its last answers late."""
+    def unchanged():
+        stat = server.ctl("cache", "stat", json_output=True)
+        listed = server.ctl("cache", "ls", json_output=True)
+        metrics = metric_sums(server.admin("/metrics").text)
+        return stat == server.ctl("cache", "stat", json_output=True) and (stat, listed, metrics)
+    return harness.until(unchanged, "figures that stand still")
+
+
 def check_sums(server, seen):
     idle(server)
-    stat = server.ctl("cache", "stat", json_output=True)
-    listed = server.ctl("cache", "ls", json_output=True)
-    metrics = metric_sums(server.admin("/metrics").text)
+    stat, listed, metrics = at_one_time(server)
     # each answer is counted once, with its status and method, and where it came from
     requests = collections.Counter()
     for labels, value in metrics["ssrd_requests_total"].items():

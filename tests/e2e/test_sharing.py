@@ -11,23 +11,23 @@ import select
 import signal
 import socket
 import struct
-import time
 
 import pytest
 
 import harness
 
 BUNDLE = """
-let who, n = 0;
+let who, n = 0, broken = false;
 const field = (url, name, otherwise) => (url.match(new RegExp('[?&]' + name + '=([^&]*)')) || [, otherwise])[1];
 globalThis.renderPage = async (url, data, request) => {
   who ??= Math.floor(Math.random() * 1e12);
   if (url.startsWith('/who')) return {body: String(who), cache: {ttl: 0}};
+  if (url === '/break') { broken = true; return {body: 'broken', cache: {ttl: 0}}; }
   console.log('begin ' + url);
   const cookie = url.startsWith('/private') ? request.headers.get('cookie') : '';
   await new Promise(done => setTimeout(done, Number(field(url, 'ms', 0))));
   console.log('end ' + url);
-  if (Date.now() > Number(field(url, 'until', Infinity))) throw new Error('no longer');
+  if (broken || url.includes('fails')) throw new Error('no longer');
   return {body: 'by ' + who + ' number ' + ++n + ' ' + cookie,
           cache: {ttl: Number(field(url, 'ttl', 300)), swr: Number(field(url, 'swr', 0)), sie: Number(field(url, 'sie', 0))}};
 };
@@ -108,7 +108,7 @@ def test_a_failure_is_shared_by_both_workers(ssrd):
     workers = clients_by_worker(server, 20)
     clients = [client for some in workers.values() for client in some]
     for client in clients:
-        client.request("/page?ms=1500&until=0")
+        client.request("/page?ms=1500&fails")
     assert {client.answer().status for client in clients} == {500}
     assert len(lines(server, "begin", "/page")) == 1
 
@@ -193,10 +193,10 @@ def test_a_failed_render_replaces_no_good_page_in_either_worker(ssrd):
     server = ssrd(BUNDLE, TWO)
     workers = clients_by_worker(server, 5)
     clients = [client for some in workers.values() for client in some]
-    until_ms = int(time.time() * 1000) + 800
-    url = f"/page?ms=300&ttl=0.2&sie=100&until={until_ms}"
+    url = "/page?ms=1000&ttl=0.2&sie=100"
     first = server.get(url)
     assert first.status == 200
+    assert {some[0].get("/break").body for some in workers.values()} == {b"broken"}
     failed = harness.until(lambda: (a := server.get(url)) and "stale" in a.cache and a, "a failed render")
     assert failed.status == 200
     good = failed.body
