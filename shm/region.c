@@ -24,11 +24,13 @@
 #define PAGE_ALIGN_BYTES REGION_PAGE_BYTES
 #define COLD_BYTES_MIN MIB
 #define SEGMENT_BYTES_MIN ((uint32_t)(16 * KIB))
-#define SEGMENT_BYTES_MAX ((uint32_t)(256 * KIB))
+/* Larger ones lose less of what pages do not fit behind (perf/README.md, "eviction"), and take longer to
+ * be backed when they are first used. */
+#define SEGMENT_BYTES_MAX ((uint32_t)MIB)
 /* A page may take a quarter of the ring: a run must be found although other workers' open
  * segments stand in the way, and one page must not empty the cache. */
 #define OBJECT_SHARE_MAX 4
-/* One slot for each 512 bytes of budget: no page is smaller than 320, most are kilobytes, so
+/* One slot for each 512 bytes of budget: no page is smaller than 256, most are kilobytes, so
  * the index stays below half full; it costs 1.6 % on top of the budget. */
 #define BYTES_PER_SLOT 512
 

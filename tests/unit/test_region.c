@@ -45,7 +45,7 @@ static void segments_never_exceed_the_budget(void **state)
 
         assert_int_equal(region_create(&sizes, &region), 0);
         segment_bytes = region->header->segment_bytes;
-        assert_in_range(segment_bytes, 16 * KIB, 256 * KIB);
+        assert_in_range(segment_bytes, 16 * KIB, MIB);
         assert_int_equal(segment_bytes & (segment_bytes - 1), 0);
         assert_true(region->header->segments * segment_bytes <= budgets[i]);
         assert_true(region->header->segments * segment_bytes + segment_bytes > budgets[i]);
