@@ -165,6 +165,25 @@ int config_walk_apply(struct config_loading *loading, const struct config_option
     return 0;
 }
 
+/* Names the section's first option, which is what people mean who give a section a value: `bundle: dist/server.js`. */
+static int wants_map(struct config_loading *loading, const struct config_node *node,
+                     const char *section)
+{
+    char wanted[2 * KEY_BYTES + 64];
+    size_t bytes = strlen(section);
+
+    for (size_t i = 0; i < config_option_count; i++) {
+        const char *name = config_options[i].key;
+
+        if (strncmp(name, section, bytes) != 0 || name[bytes] != '.')
+            continue;
+        (void)snprintf(wanted, sizeof wanted, "a map of options, such as `%s: {%s: …}`", section,
+                       name + bytes + 1);
+        return config_option_wrong(&loading->report, node, wanted);
+    }
+    return config_option_wrong(&loading->report, node, "a map of options");
+}
+
 static int walk_child(struct config_loading *loading, const struct config_node *node,
                       const char *prefix, struct config_policy *policy)
 {
@@ -194,7 +213,7 @@ static int walk_child(struct config_loading *loading, const struct config_node *
     if (node->kind == CONFIG_NODE_NULL)
         return 0;
     if (node->kind != CONFIG_NODE_MAP)
-        return config_option_wrong(&loading->report, node, "a map of options");
+        return wants_map(loading, node, key);
     strcat(key, ".");
     return config_walk(loading, node, key, policy);
 }

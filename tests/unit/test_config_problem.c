@@ -97,7 +97,10 @@ static void wrong_values_say_what_was_found_and_what_is_wanted(void **state)
         {"pin: 1", "t.yaml:1:6: `pin`: wanted true or false; found `1`"},
         {"start: hot", "t.yaml:1:8: `start`: wanted one of warm|cold; found `hot`"},
         {"start: [warm]", "t.yaml:1:8: `start`: wanted one of warm|cold; found a list"},
-        {"cache: 5", "t.yaml:1:8: `cache`: wanted a map of options; found `5`"},
+        {"cache: 5",
+         "t.yaml:1:8: `cache`: wanted a map of options, such as `cache: {hot: …}`; found `5`"},
+        {"bundle: dist/server.js", "t.yaml:1:9: `bundle`: wanted a map of options, such as "
+                                   "`bundle: {path: …}`; found `dist/server.js`"},
         {"cache: {ttl: 5x}",
          "t.yaml:1:14: `cache.ttl`: wanted a duration, such as 5s, 10m or 1h, or auto; "
          "found `5x`"},
