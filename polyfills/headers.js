@@ -7,7 +7,7 @@
     const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
     const unclean = /[\0\r\n]/;
     const edges = /^[\t\n\r ]+|[\t\n\r ]+$/g;
-    const { requestHeader, requestHeaders } = native;
+    const { requestHeader, requestHeaders, readsOf } = native;
     const { bytes, need, pairs, iterable } = native.idl;
 
     // Few names are ever used; bounded, since pages may take names from requests.
@@ -37,7 +37,7 @@
 
     class Headers {
         #list = null;      // [name, value][], names lower case
-        #serial = 0;       // of the render whose request's headers these are, while #list is null
+        #serial = 0;       // of the render whose request's headers these are: asked of C while #list is null
         #sorted = null;    // what walks over, until something changes
         #immutable = false;
         constructor(init = undefined, serial = 0) {
@@ -72,6 +72,8 @@
                 this.#list = [];
                 for (let i = 0; i < flat.length; i += 2)
                     this.#list.push([flat[i], flat[i + 1]]);
+            } else if (this.#serial !== 0) {
+                readsOf(this.#serial);
             }
             return this.#list;
         }
@@ -83,11 +85,12 @@
         }
         // Section 2.2.2, "sort and combine"
         static #walk(headers) {
+            const all = headers.#all();
             if (headers.#sorted !== null)
                 return headers.#sorted;
             const names = new Map();
             const cookies = [];
-            for (const [name, value] of headers.#all()) {
+            for (const [name, value] of all) {
                 if (name === 'set-cookie')
                     cookies.push([name, value]);
                 else if (names.has(name))
@@ -103,7 +106,7 @@
             if (this.#list === null)
                 return requestHeader(this.#serial, wanted);
             let found = null;
-            for (const [own, value] of this.#list)
+            for (const [own, value] of this.#all())
                 if (own === wanted)
                     found = found === null ? value : found + (own === 'cookie' ? '; ' : ', ') + value;
             return found;

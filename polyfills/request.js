@@ -4,7 +4,7 @@
 // their like are kept and told, and do nothing.
 'use strict';
 {
-    const { RENDER, requestUrl, requestMethod, requestBody, keepSignal, keptSignal } = native;
+    const { RENDER, requestUrl, requestMethod, requestBody, keepSignal, keptSignal, readsOf } = native;
     const { AbortSignal, Headers } = native.own;
     const { empty, extract, isNull, isUnusable, move, copy, mixin } = native.body;
     const { usv, bytes, need, dictionary, oneOf } = native.idl;
@@ -124,8 +124,11 @@
         static {
             stateOf = (request) => {
                 const state = request.#state;
-                if (typeof state !== 'number')
+                if (typeof state !== 'number') {
+                    if (state.serial !== null)
+                        readsOf(state.serial);
                     return state;
+                }
                 const method = requestMethod(state) ?? 'GET';
                 const body = empty();
                 if (method !== 'GET' && method !== 'HEAD')

@@ -72,6 +72,8 @@ static bool judge_reads(const struct config_key *key, const struct js_reads *rea
 
     for (size_t i = 0; i < reads->header_count; i++)
         store &= depend(key, reads->header[i].name, reads->header[i].name_bytes, v);
+    if (reads->other)
+        return deny(v, "read-other");
     if (reads->cookie && !cache_policy_names(key, "cookie", 6))
         return deny(v, "read-cookie");
     if (reads->authorization && !cache_policy_names(key, "authorization", 13))

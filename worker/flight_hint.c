@@ -43,7 +43,7 @@ void flight_hint(const struct flight *f, const struct request *r)
 static bool is_personal(const struct flight *f, const struct js_result *r)
 {
     if (f->kind == FLIGHT_BYPASS || r->is_private || r->reads.cookie || r->reads.authorization ||
-        r->reads.all)
+        r->reads.all || r->reads.other)
         return true;
     for (size_t i = 0; i < r->header_count; i++)
         if (reply_field_says(&r->headers[i], "set-cookie", "") ||

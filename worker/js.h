@@ -242,6 +242,7 @@ struct js_reads {
     bool all;         /* walked over all headers */
     bool nonce;       /* ssr.nonce: its page has the mark */
     bool nonce_about; /* not by this render, but its page may have it from what the bundle keeps */
+    bool other;       /* something of another render's request, which is nobody else's */
     const struct js_header *header; /* names (lower case) of the other headers it read; no values */
     size_t header_count;
 };

@@ -58,7 +58,8 @@ static void begin(js *js, js_open *render, const js_request *request, js_done *d
     render->done = done;
     render->arg = arg;
     render->request = *request;
-    render->read_cookie = render->read_authorization = render->read_all = false;
+    render->read_cookie = render->read_authorization = render->read_all = render->read_other =
+        false;
     render->read_nonce = js->nonce_for_all;
     render->read_names.clear();
     render->read_text.reset();

@@ -14,13 +14,35 @@
     ((header).name_bytes == sizeof(literal) - 1 &&                                                 \
      memcmp((header).name, literal, sizeof(literal) - 1) == 0)
 
+/* Who asks keeps its page to itself when the request is another render's: by a Request or Headers that the bundle has
+ * kept. */
+static void note_other(js *js, double serial)
+{
+    js_open *asks = js_current(js);
+
+    if (asks && asks->serial && (double)asks->serial != serial)
+        asks->read_other = true;
+}
+
 static js_open *current(const v8::FunctionCallbackInfo<v8::Value> &info)
 {
+    js *js = js_of(info.GetIsolate());
     js_open *render = nullptr;
 
-    if (info[0]->IsNumber())
-        render = js_find_open(js_of(info.GetIsolate()), info[0].As<v8::Number>()->Value());
+    if (info[0]->IsNumber()) {
+        double serial = info[0].As<v8::Number>()->Value();
+        render = js_find_open(js, serial);
+        if (render)
+            note_other(js, serial);
+    }
     return render && !render->ending ? render : nullptr;
+}
+
+/* (serial): what was asked for before, and is in JavaScript since, is read. */
+static void reads_of(const v8::FunctionCallbackInfo<v8::Value> &info)
+{
+    if (info[0]->IsNumber())
+        note_other(js_of(info.GetIsolate()), info[0].As<v8::Number>()->Value());
 }
 
 static void note(js_open *render, const std::string &name)
@@ -155,5 +177,6 @@ static const js_native list[] = {
     {"requestHeader", header_get}, {"requestHeaders", headers_all},
     {"requestBody", body},         {"keepSignal", keep_signal},
     {"keptSignal", kept_signal},   {"nonce", nonce},
+    {"readsOf", reads_of},
 };
 const js_native_list js_request_natives = {list, sizeof list / sizeof list[0]};

@@ -157,7 +157,7 @@ struct js_open {
     bool has_realm = false;
     LIST_HEAD(, Timer) timers;
     TAILQ_HEAD(, js_wait) waits;
-    bool read_cookie, read_authorization, read_all, read_nonce;
+    bool read_cookie, read_authorization, read_all, read_nonce, read_other;
     std::vector<js_header> read_names;
     Arena read_text;
 };

@@ -167,6 +167,7 @@ void js_result_reads(const js *js, const js_open *render, js_result *result)
     result->reads.all = render->read_all;
     result->reads.nonce = render->read_nonce;
     result->reads.nonce_about = js->nonce_seen;
+    result->reads.other = render->read_other;
     result->reads.header = render->read_names.data();
     result->reads.header_count = render->read_names.size();
 }

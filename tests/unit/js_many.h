@@ -16,7 +16,7 @@ struct one {
     int calls;
     enum js_outcome outcome;
     char body[256];
-    bool cookie;
+    bool cookie, other;
     char error[128];
 };
 
@@ -30,6 +30,7 @@ static inline void on_end(void *arg, const struct js_result *result)
     o->open = NULL;
     o->outcome = result->outcome;
     o->cookie = result->reads.cookie;
+    o->other = result->reads.other;
     (void)snprintf(o->body, sizeof o->body, "%.*s", (int)result->body_bytes,
                    result->body ? result->body : "");
     (void)snprintf(o->error, sizeof o->error, "%s", result->error ? result->error->message : "");

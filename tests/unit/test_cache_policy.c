@@ -145,6 +145,10 @@ static void what_the_render_read_must_be_in_the_key(void **state)
     policy.key.cookies = (struct str_list){cookie_names, 1};
     cache_policy_judge(&policy, &r, &asked, &verdict);
     assert_true(verdict.store);
+    r.reads.other = true; /* the key is of this request, what was read is not */
+    cache_policy_judge(&policy, &r, &asked, &verdict);
+    assert_denied("read-other");
+    r.reads.other = false;
     r.reads.authorization = true;
     cache_policy_judge(&policy, &r, &asked, &verdict);
     assert_denied("read-authorization");

@@ -83,14 +83,76 @@ static void a_request_of_an_ended_render_shows_nothing(void **state)
     assert_false(second.cookie);
 }
 
+/* A bundle keeps the request of one render: what another makes of it is not for everyone. */
+static void what_is_read_of_anothers_request_is_noted(void **state)
+{
+    static const char *const ways[] = {"kept.headers.get('cookie')",
+                                       "kept.headers.has('x')",
+                                       "[...kept.headers].join()",
+                                       "kept.clone().headers.get('cookie')",
+                                       "new Request(kept).headers.get('cookie')",
+                                       "kept.url",
+                                       "kept.method",
+                                       "new Headers(kept.headers)",
+                                       "String(walked.get('cookie'))",
+                                       "[...walked].join()",
+                                       "JSON.stringify([...walked.keys()])",
+                                       "new Headers(walked).get('cookie')",
+                                       "[...copy.headers].join()"};
+    struct bench *b = *state;
+    char source[1024];
+
+    for (size_t i = 0; i < array_len(ways); i++) {
+        struct one first, second, own;
+
+        (void)snprintf(
+            source, sizeof source,
+            SLEEP "globalThis.kept = globalThis.walked = globalThis.copy = null;" PAGE(
+                "if (url === '/1') { kept = request; copy = request.clone();"
+                "  walked = new Request(request).headers; [...walked]; await sleep(90000);"
+                "  return String(request.headers.get('cookie')) + request.url + [...walked] }"
+                "if (url === '/own') { await sleep(20000); return request.url + request.method +"
+                "  request.headers.get('cookie') + [...request.headers] + "
+                "[...request.clone().headers] }"
+                "await sleep(10000); return String(%s)"),
+            ways[i]);
+        load(b, source);
+        begin(b, &first, "a", "/1");
+        begin(b, &second, "b", "/2");
+        begin(b, &own, "c", "/own");
+        run(b);
+        if (!second.other)
+            fail_msg("%s: %s%s", ways[i], second.body, second.error);
+        assert_false(first.other || own.other);
+        assert_int_equal(first.outcome | second.outcome | own.outcome, JS_OK);
+    }
+}
+
+/* Its headers may be in JavaScript already. */
+static void what_is_left_of_an_ended_request_is_noted(void **state)
+{
+    struct bench *b = *state;
+    struct one first, second;
+
+    load(b, SLEEP "globalThis.kept = null;" PAGE(
+                "if (url === '/1') { kept = request.headers; [...kept]; return '' }"
+                "await sleep(1); return kept.get('cookie')"));
+    begin(b, &first, "a", "/1");
+    begin(b, &second, "b", "/2");
+    run(b);
+    assert_string_equal(second.body, "a");
+    assert_true(second.other);
+    assert_false(first.other);
+}
+
 static void timers_end_with_their_render_and_those_of_others_run(void **state)
 {
     struct bench *b = *state;
     struct one leaves, stays;
 
     load(b, SLEEP "globalThis.ran = [];" PAGE(
-                "setInterval(() => ran.push(url), 10);"
-                "await sleep(url === '/leaves' ? 35 : 65); return ran.join()"));
+                "setInterval(() => ran.push(url), 10000);"
+                "await sleep(url === '/leaves' ? 35000 : 65000); return ran.join()"));
     begin(b, &leaves, "a", "/leaves");
     begin(b, &stays, "b", "/stays");
     run(b);
@@ -357,6 +419,8 @@ int main(void)
         ASYNC_TEST(answers_come_in_the_order_of_their_timers),
         ASYNC_TEST(reads_after_awaits_are_noted_on_their_own_render),
         ASYNC_TEST(a_request_of_an_ended_render_shows_nothing),
+        ASYNC_TEST(what_is_read_of_anothers_request_is_noted),
+        ASYNC_TEST(what_is_left_of_an_ended_request_is_noted),
         ASYNC_TEST(timers_end_with_their_render_and_those_of_others_run),
         ASYNC_TEST(a_timer_is_cleared_by_its_own_render_alone),
         ASYNC_TEST(a_render_that_has_ended_sets_no_timers),
