@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * js_edge.c - what the edge of V8 costs a render: js_edge [RENDERS]
+ * js_edge.c - what the edge of V8 costs a render: js_edge [RENDERS [shared|reset|context]]
  * Url, data and request go in and a page of 8.4 kB comes out, of a bundle that does nothing else; by turns at each
  * level of isolation, CPU time a render, the best of five (other load on the machine only adds). Exit 1: more than 3 us
  * with `shared`, or with what `reset` adds more than 6. Instructions: perf/README.md.
@@ -97,21 +97,29 @@ int main(int argc, char **argv)
     unsigned renders = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 20000;
     struct js *js[array_len(level)];
     double best[array_len(level)];
+    const char *only = argc > 2 ? argv[2] : NULL;
     int missed = 0;
 
     js_start(NULL);
     for (size_t i = 0; i < array_len(level); i++) {
+        js[i] = NULL;
+        if (only && strcmp(only, level[i].name) != 0)
+            continue;
         js[i] = load(level[i].isolation);
         best[i] = 1e9;
     }
     for (int turn = 0; turn < TURNS; turn++)
         for (size_t i = 0; i < array_len(level); i++) {
             unsigned count = renders / level[i].divisor;
+            if (!js[i])
+                continue;
             double us = per_render_us(js[i], count ? count : 1);
 
             best[i] = us < best[i] ? us : best[i];
         }
     for (size_t i = 0; i < array_len(level); i++) {
+        if (!js[i])
+            continue;
         bool misses = level[i].wanted_us > 0 && best[i] > level[i].wanted_us;
 
         (void)printf("%-8s %8.2f us a render%s\n", level[i].name, best[i], misses ? "  MISS" : "");
