@@ -69,7 +69,7 @@
     const NAMES = ['Object', 'Function', 'Array', 'String', 'Number', 'Boolean', 'Symbol', 'RegExp', 'Date', 'Promise',
         'Map', 'Set', 'WeakMap', 'WeakSet', 'Error', 'TypeError', 'Uint8Array', 'ArrayBuffer', 'JSON', 'Math', 'Reflect', 'Intl',
         'console', 'crypto', 'performance', 'navigator', 'ssr', 'Headers', 'Request', 'Response', 'URL', 'URLSearchParams',
-        'Event', 'EventTarget', 'AbortSignal', 'TextEncoder', 'TextDecoder', 'AsyncLocalStorage'];
+        'Event', 'EventTarget', 'AbortSignal', 'TextEncoder', 'TextDecoder', 'AsyncLocalStorage', 'process'];
     function intrinsics() { // -> Map of each to its name
         const found = new Map();
         const add = (value, name) => found.has(value) || found.set(value, name);
@@ -83,6 +83,9 @@
             else if (getPrototypeOf(value) !== Object.prototype)
                 add(getPrototypeOf(value), 'the prototype of ' + name);
         }
+        if (isObject(global.process?.env))
+            add(global.process.env, 'process.env');
+        add(getPrototypeOf(global), 'globalThis.__proto__');
         add(getPrototypeOf([][Symbol.iterator]()), 'ArrayIterator.prototype');
         add(getPrototypeOf(function* () { }), 'GeneratorFunction.prototype');
         add(getPrototypeOf(Uint8Array), 'TypedArray');
@@ -99,23 +102,31 @@
     // Data properties that can change, compared by value. Made when the first render is over, not while a worker starts: of
     // what was taken down at load, and with what no render can have put its hand on.
     const isCompared = (key, own) => 'value' in own && own.value === own.value &&
-        (own.writable || own.configurable && key !== 'name' && key !== 'length') &&
-        typeof key === 'string' && apply(exec, identifier, [key]) !== null;
-    function generate(targets, values, tests) {
+        (own.writable || own.configurable && key !== 'name' && key !== 'length');
+    function generate(targets, values, names, tests) {
         let text = '"use strict";';
         for (let i = 0; i < targets.length; i++)
             text += 'const t' + i + '=targets[' + i + '];';
         for (let i = 0; i < values.length; i++)
             text += 'const v' + i + '=values[' + i + '];';
-        return new GlobalFunction('targets', 'values', text + 'return(function(){return ' + tests + '})')(targets, values);
+        for (let i = 0; i < names.length; i++)
+            text += 'const n' + i + '=names[' + i + '];';
+        return new GlobalFunction('targets', 'values', 'names', text + 'return(function(){return ' + tests + '})')(
+            targets, values, names);
     }
     function checksOf(first, end) {
         const checks = [];
-        let targets = [], values = [], tests = '';
+        let targets = [], values = [], names = [], tests = '';
         const flush = () => {
             if (values.length !== 0)
-                checks[checks.length] = generate(targets, values, tests);
-            targets = [], values = [], tests = '';
+                checks[checks.length] = generate(targets, values, names, tests);
+            targets = [], values = [], names = [], tests = '';
+        };
+        const access = (key) => {
+            if (typeof key === 'string' && apply(exec, identifier, [key]) !== null)
+                return '.' + key;
+            names[names.length] = key; // a symbol, or text that is no name
+            return '[n' + (names.length - 1) + ']';
         };
         for (let i = first; i < end; i++) {
             let isNamed = false;
@@ -129,7 +140,7 @@
                 if (!isNamed)
                     targets[targets.length] = record[i].target;
                 isNamed = true;
-                tests += (tests === '' ? '' : '&&') + 't' + (targets.length - 1) + '.' + key + '===v' + values.length;
+                tests += (tests === '' ? '' : '&&') + 't' + (targets.length - 1) + access(key) + '===v' + values.length;
                 values[values.length] = own.value;
             }]);
         }

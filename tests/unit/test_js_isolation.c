@@ -84,6 +84,14 @@ static const struct way ways[] = {
     /* intrinsics */
     {RESET, "Array.prototype.last = 1", "[].last === 1"},
     {RESET, "Object.prototype.polluted = 1", "({}).polluted === 1"},
+    {RESET, "Array.prototype[Symbol.iterator] = function* () { yield 'x' }", "[...[1]][0] === 'x'"},
+    {RESET, "String.prototype[Symbol.iterator] = function* () { yield 'x' }",
+     "[...'a'][0] === 'x'"},
+    {RESET, "globalThis.__proto__.user = 1", HAS("user")},
+    {RESET, "process.env.SECRET = 'a'; process.env.NODE_ENV = 'b'",
+     "'SECRET' in process.env || process.env.NODE_ENV === 'b'"},
+    {RESET, "process.cwd = () => 'x'; delete process.nextTick",
+     "process.cwd() === 'x' || !('nextTick' in process)"},
     /* with what restoring them must not look through */
     {RESET,
      "Object.defineProperty(globalThis, 'own', {get() { throw new Error() }, configurable: true})",
