@@ -270,6 +270,15 @@ static uint64_t hash_all(const struct bundle *bundle)
     return hash;
 }
 
+/* By its byte order mark: V8 would call the first character of it an invalid token. */
+static bool is_utf16(const struct bundle *bundle)
+{
+    const char *text = bundle->source;
+
+    return bundle->bytes >= 2 &&
+           (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0);
+}
+
 int bundle_read(const char *path, struct bundle *ret_bundle, char *problem, size_t cap)
 {
     struct bundle bundle = {0};
@@ -281,6 +290,10 @@ int bundle_read(const char *path, struct bundle *ret_bundle, char *problem, size
     if (bundle.bytes == 0) {
         bundle_done(&bundle);
         return complain(problem, cap, path, -EINVAL, "empty: did the build fail?");
+    }
+    if (is_utf16(&bundle)) {
+        bundle_done(&bundle);
+        return complain(problem, cap, path, -EINVAL, "UTF-16: save it as UTF-8");
     }
     error = read_graph(&bundle, path);
     if (error) {

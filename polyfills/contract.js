@@ -239,7 +239,19 @@
             const own = Object.getOwnPropertyDescriptor(globalThis, name);
             return name + ' (' + ('value' in own ? article(own.value) : 'an accessor') + ')';
         });
-        return 'it set ' + list.join(', ') + (names.length > 20 ? ', ...' : '');
+        const inside = pathInside(names);
+        return 'it set ' + list.join(', ') + (names.length > 20 ? ', ...' : '') +
+            (inside === null ? '' : ' whose ' + inside.name + ' would do: set bundle.function to ' + inside.path);
+    }
+    // Builds with a global name (UMD, iife) put what the bundle exports into one object.
+    function pathInside(names) {
+        for (const name of names) {
+            const { value } = Object.getOwnPropertyDescriptor(globalThis, name);
+            const found = isObject(value) ? ['renderPage', 'render', 'default'].find((key) => isFunction(value[key])) : undefined;
+            if (found !== undefined)
+                return { name: found, path: name + '.' + found };
+        }
+        return null;
     }
 
     function exportsFound(space) {

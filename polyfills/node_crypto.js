@@ -73,7 +73,31 @@ function randomInt(min, max = undefined, done = undefined) {
             return done === undefined ? drawn % range + min : void process.nextTick(done, null, drawn % range + min);
     }
 }
+// RFC 5869
+function hkdfSync(name, key, salt, info, length) {
+    const of = (secret, data) => known(name, hmac(`${name}`, secret, data));
+    const secret = of(bytesOf(salt), bytesOf(key));
+    const context = bytesOf(info);
+    const out = [];
+    let last = new Uint8Array(0);
+    for (let bytes = 0; bytes < length; bytes += last.length) {
+        if (out.length === 255)
+            throw Object.assign(new RangeError('Invalid key length'), { code: 'ERR_CRYPTO_INVALID_KEYLEN' });
+        last = new Uint8Array(of(secret, Buffer.concat([last, context, new Uint8Array([out.length + 1])])));
+        out.push(last);
+    }
+    return new Uint8Array(Buffer.concat(out)).slice(0, length).buffer;
+}
 const exports = {
+    hkdfSync, constants: {}, Hash, getCiphers: () => [], getCurves: () => [],
+    hkdf(name, key, salt, info, length, done) {
+        const bytes = hkdfSync(name, key, salt, info, length);
+        process.nextTick(done, null, bytes);
+    },
+    randomFill(buffer, ...rest) {
+        exports.randomFillSync(buffer, ...rest.slice(0, -1));
+        process.nextTick(rest[rest.length - 1], null, buffer);
+    },
     createHash, createHmac, pbkdf2Sync, randomBytes, randomInt,
     hash: (name, data, encoding = 'hex') => createHash(name).update(data).digest(encoding),
     pbkdf2(password, salt, iterations, length, name, done) {
@@ -81,8 +105,11 @@ const exports = {
         process.nextTick(done, null, bytes);
     },
     randomUUID: () => randomUUID(),
-    randomFillSync(buffer) {
-        randomFill(ArrayBuffer.isView(buffer) ? buffer : new Uint8Array(buffer));
+    randomFillSync(buffer, offset = 0, size = undefined) {
+        const unit = ArrayBuffer.isView(buffer) ? buffer.BYTES_PER_ELEMENT ?? 1 : 1;
+        const bytes = ArrayBuffer.isView(buffer) ? new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+            : new Uint8Array(buffer);
+        randomFill(bytes.subarray(offset * unit, size === undefined ? undefined : (offset + size) * unit));
         return buffer;
     },
     timingSafeEqual(a, b) {
@@ -97,7 +124,9 @@ const exports = {
     get subtle() { return crypto.subtle; },
 };
 for (const name of ['createCipheriv', 'createDecipheriv', 'createSign', 'createVerify', 'createSecretKey', 'createPublicKey',
-    'createPrivateKey', 'generateKeyPair', 'generateKeyPairSync', 'scrypt', 'scryptSync', 'createDiffieHellman', 'createECDH'])
+    'createPrivateKey', 'generateKeyPair', 'generateKeyPairSync', 'scrypt', 'scryptSync', 'createDiffieHellman', 'createDiffieHellmanGroup',
+    'createECDH', 'diffieHellman', 'sign', 'verify', 'generateKey', 'generateKeySync', 'publicEncrypt', 'publicDecrypt',
+    'privateEncrypt', 'privateDecrypt'])
     exports[name] = () => { throw new Error(`node:crypto: ${name} is not available here`); };
 exports.default = exports;
 return exports;

@@ -57,5 +57,15 @@ EventEmitter.errorMonitor ??= Symbol('events.errorMonitor');
 EventEmitter.captureRejectionSymbol ??= Symbol.for('nodejs.rejection');
 EventEmitter.getEventListeners ??= (emitter, name) => emitter.listeners(name);
 EventEmitter.setMaxListeners ??= (count, ...emitters) => emitters.forEach((emitter) => emitter.setMaxListeners?.(count));
+EventEmitter.getMaxListeners ??= (emitter) => emitter.getMaxListeners?.() ?? EventEmitter.defaultMaxListeners;
+EventEmitter.addAbortListener ??= (signal, listener) => {
+    if (signal.aborted)
+        queueMicrotask(() => listener());
+    else
+        signal.addEventListener('abort', listener, { once: true });
+    return { [Symbol.dispose]: () => signal.removeEventListener('abort', listener) };
+};
+EventEmitter.captureRejections ??= false;
+EventEmitter.usingDomains ??= false;
 EventEmitter.default = EventEmitter;
 return EventEmitter;

@@ -96,8 +96,37 @@ const types = {
     isAsyncFunction: (value) => tagOf(value) === 'AsyncFunction',
     isGeneratorFunction: (value) => /GeneratorFunction$/.test(tagOf(value)),
     isGeneratorObject: (value) => tagOf(value) === 'Generator', isSymbolObject: (value) => typeof value === 'object' && tagOf(value) === 'Symbol',
+    isArgumentsObject: (value) => tagOf(value) === 'Arguments', isSharedArrayBuffer: (value) => tagOf(value) === 'SharedArrayBuffer',
+    isModuleNamespaceObject: (value) => tagOf(value) === 'Module', isMapIterator: (value) => tagOf(value) === 'Map Iterator',
+    isSetIterator: (value) => tagOf(value) === 'Set Iterator', isExternal: () => false, isKeyObject: () => false,
+    isCryptoKey: (value) => value instanceof native.load('subtle.js').CryptoKey,
     isBoxedPrimitive: (value) => typeof value === 'object' && /^(?:Number|String|Boolean|BigInt|Symbol)$/.test(tagOf(value)),
 };
+for (const name of ['Number', 'String', 'Boolean', 'BigInt'])
+    types[`is${name}Object`] = (value) => typeof value === 'object' && tagOf(value) === name;
+for (const name of ['Uint8Clamped', 'Uint16', 'Uint32', 'Int8', 'Int16', 'Int32', 'Float32', 'Float64', 'BigInt64', 'BigUint64'])
+    types[`is${name}Array`] = (value) => ArrayBuffer.isView(value) && tagOf(value) === name + 'Array';
+
+// ECMA-48, "Select graphic rendition": [on, off] of what styleText() knows
+const styles = { reset: [0, 0], bold: [1, 22], dim: [2, 22], italic: [3, 23], underline: [4, 24], blink: [5, 25], inverse: [7, 27],
+    hidden: [8, 28], strikethrough: [9, 29] };
+['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white'].forEach((name, i) => {
+    const Name = name[0].toUpperCase() + name.slice(1);
+    Object.assign(styles, { [name]: [30 + i, 39], ['bg' + Name]: [40 + i, 49], [name + 'Bright']: [90 + i, 39],
+        [`bg${Name}Bright`]: [100 + i, 49] });
+});
+styles.gray = styles.grey = styles.blackBright;
+inspect.colors = styles;
+inspect.styles = {};
+
+function styleText(format, text) {
+    const formats = Array.isArray(format) ? format : [format];
+    return formats.reduceRight((inside, name) => {
+        if (styles[name] === undefined)
+            throw Object.assign(new TypeError(`There is no style "${name}"`), { code: 'ERR_INVALID_ARG_VALUE' });
+        return `\x1b[${styles[name][0]}m${inside}\x1b[${styles[name][1]}m`;
+    }, `${text}`);
+}
 
 const exports = {
     inspect, format, promisify, callbackify, isDeepStrictEqual, types,
@@ -110,7 +139,18 @@ const exports = {
     debuglog: () => Object.assign(() => { }, { enabled: false }),
     stripVTControlCharacters: (text) => `${text}`.replace(/\u001b\[[0-9;]*[A-Za-z]/g, ''),
     toUSVString: native.idl.usv,
+    styleText,
+    aborted: (signal) => new Promise((resolve) => signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })),
+    // deprecated, and still asked for by packages of that age
     isArray: Array.isArray,
+    isBoolean: (value) => typeof value === 'boolean', isNull: (value) => value === null,
+    isNullOrUndefined: (value) => value === null || value === undefined, isNumber: (value) => typeof value === 'number',
+    isString: (value) => typeof value === 'string', isSymbol: (value) => typeof value === 'symbol',
+    isUndefined: (value) => value === undefined, isRegExp: types.isRegExp, isDate: types.isDate,
+    isObject: (value) => value !== null && typeof value === 'object', isError: (value) => value instanceof Error,
+    isFunction: (value) => typeof value === 'function',
+    isPrimitive: (value) => value === null || typeof value !== 'object' && typeof value !== 'function',
+    isBuffer: (value) => native.load('buffer.js').Buffer.isBuffer(value),
     TextEncoder, TextDecoder,
 };
 exports.debug = exports.debuglog;

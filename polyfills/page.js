@@ -7,6 +7,7 @@
     const { responseState, flatHeaders, consume, takeStream, streamOpen, streamChunk, streamRoom, utf8Encode, utf8Decode } = native;
     const { extract } = native.body;
     const GlobalHeaders = Headers;
+    const GlobalString = String;
 
     // An Error whose text is the message alone.
     const refusal = (message) => Object.defineProperty(new TypeError(message), 'name', { value: '' });
@@ -120,9 +121,10 @@
         if (!('html' in page))
             return template !== null && typeof page.body === 'string' && isHtml(headers) ?
                 documentOf(page.body, '') : bodyOf(page.body);
-        if (typeof page.html !== 'string')
+        const html = page.html instanceof GlobalString ? `${page.html}` : page.html;
+        if (typeof html !== 'string')
             throw refusal('html must be a string or a ReadableStream, not ' + article(page.html));
-        return documentOf(page.html, headOf(page));
+        return documentOf(html, headOf(page));
     }
 
     function headOf(page) {
@@ -163,6 +165,8 @@
         if (body === undefined || body === null || typeof body === 'string' || ArrayBuffer.isView(body) ||
             body instanceof ArrayBuffer)
             return body;
+        if (body instanceof GlobalString)
+            return `${body}`;
         throw refusal('body must be a string, a Uint8Array or a ReadableStream, not ' + article(body));
     }
 

@@ -82,6 +82,8 @@ static const struct {
     {"is a package, and only files", "let the build bundle it"},
     {"module is not defined", "this is a CommonJS module: build with format esm or iife"},
     {"exports is not defined", "this is a CommonJS module: build with format esm or iife"},
+    {"define is not defined", "this is an AMD module: build with format esm or iife"},
+    {"System is not defined", "this is a SystemJS module: build with format esm or iife"},
     {"Buffer is not defined", "nothing of Node.js is here: use Uint8Array, atob and btoa"},
     {"Cannot use import statement outside a module",
      "this is an ES module: leave bundle.format at auto, or set it to module"},

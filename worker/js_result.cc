@@ -227,6 +227,8 @@ bool js_result_read(js *js, Entry &entry, v8::Local<v8::Value> value, js_result 
 {
     v8::Local<v8::Value> flat;
 
+    if (value->IsStringObject()) /* templates mark by it what is escaped: Hono's html`` */
+        value = value.As<v8::StringObject>()->ValueOf();
     result->is_text = value->IsString();
     if (result->is_text && !js->has_template)
         return read_body(js, value, result, ret_error);

@@ -186,6 +186,16 @@ static void a_directory_is_refused(void **state)
     refused(p->path, -EISDIR, "a directory");
 }
 
+static void utf16_is_called_by_its_name(void **state)
+{
+    struct place *p = *state;
+
+    write_file(p->path, "\xff\xfe;\0", 4);
+    refused(p->path, -EINVAL, "UTF-16: save it as UTF-8");
+    write_file(p->path, "\xfe\xff\0;", 4);
+    refused(p->path, -EINVAL, "UTF-16: save it as UTF-8");
+}
+
 static void an_empty_file_is_refused(void **state)
 {
     struct place *p = *state;
@@ -252,6 +262,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_path_below_a_regular_file_is_a_missing_file, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_directory_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(utf16_is_called_by_its_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_empty_file_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_fifo_is_refused_without_waiting_for_a_writer, set_up,
                                         tear_down),

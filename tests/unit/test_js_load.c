@@ -76,6 +76,16 @@ static void bundles_that_cannot_load_say_why(void **state)
     expect_refused(b, "throw new Error('at load')", "Error: at load", "");
 }
 
+static void other_module_systems_are_named(void **state)
+{
+    struct bench *b = *state;
+
+    expect_refused(b, "var App = {render() {}}",
+                   "whose render would do: set bundle.function to App.render", "");
+    expect_refused(b, "define([], () => 1)", "define is not defined",
+                   "this is an AMD module: build with format esm or iife");
+}
+
 static void syntax_that_this_v8_lacks_is_named(void **state)
 {
     struct bench *b = *state;
@@ -107,6 +117,7 @@ int main(void)
         JS_TEST(an_exception_has_message_position_and_stack),
         JS_TEST(what_is_thrown_need_not_be_an_error),
         JS_TEST(bundles_that_cannot_load_say_why),
+        JS_TEST(other_module_systems_are_named),
         JS_TEST(syntax_that_this_v8_lacks_is_named),
         JS_TEST(the_function_may_be_dotted_or_declared),
     };

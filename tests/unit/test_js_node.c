@@ -42,6 +42,35 @@ static void buffer_has_what_packages_call_of_nodes(void **state)
         "Buffer,1,h\xc3\xa9,llo,00616200,7017280452245743464,2+0,a,a,_-8,a,w6ls,");
 }
 
+/* RFC 5869, test case 1, for hkdf */
+static void node_modules_have_what_packages_import(void **state)
+{
+    struct bench *b = *state;
+
+    expect_page(
+        b,
+        "const c = require('crypto'), util = require('util'), timers = require('timers/promises');"
+        "const key = c.hkdfSync('sha256', Buffer.alloc(22, 11), "
+        "Buffer.from('000102030405060708090a0b0c', "
+        "'hex'), Buffer.from('f0f1f2f3f4f5f6f7f8f9', 'hex'), 42);"
+        "const some = c.randomFillSync(new Uint8Array(8), 4);"
+        "const filled = await new Promise((go) => c.randomFill(new Uint32Array(2), (e, x) => "
+        "go(x)));"
+        "const stopped = await timers.setTimeout(1000, 0, {signal: "
+        "AbortSignal.abort(5)}).catch((e) => e);"
+        "let ticks = 0; for await (const x of timers.setInterval(1, 2)) if ((ticks += x) === 6) "
+        "break;"
+        "return [Buffer.from(key).toString('hex').slice(-20), some.subarray(0, 4).join(''), "
+        "filled.length, stopped.name, stopped.cause, ticks, util.styleText(['bold', 'red'], "
+        "'x') === '\\x1b[1m\\x1b[31mx\\x1b[39m\\x1b[22m', util.isString('') && "
+        "!util.isPrimitive({}), util.types.isBigInt64Array(new BigInt64Array(1)), "
+        "util.types.isNumberObject(new Number(1)), require('path').toNamespacedPath('/a'), "
+        "require('events').getMaxListeners(new (require('events'))()), "
+        "typeof require('perf_hooks').PerformanceMark].join()",
+        "34007208d5b887185865,0000,2,AbortError,5,6,true,true,true,true,/a,10,function");
+    expect_error(b, "require('crypto').sign('x')", "node:crypto: sign is not available here");
+}
+
 static void buffer_takes_any_bytes_where_node_does(void **state)
 {
     struct bench *b = *state;
@@ -236,6 +265,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         JS_TEST(buffer_reads_and_writes_every_encoding),
+        JS_TEST(node_modules_have_what_packages_import),
         JS_TEST(buffer_has_what_packages_call_of_nodes),
         JS_TEST(buffer_takes_any_bytes_where_node_does),
         JS_TEST(node_modules_do_their_work),

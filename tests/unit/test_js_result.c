@@ -40,6 +40,9 @@ static void strings_become_utf8(void **state)
     page(b, "return 'a\\0b'");
     assert_int_equal(b->body_bytes, 3);
     expect_page(b, "return ''", "");
+    /* what templates give that mark escaped text */
+    expect_page(b, "return new String('h\\xe9')", "h\xc3\xa9");
+    expect_page(b, "return {status: 201, body: new String('x')}", "x");
 }
 
 static void an_object_gives_status_headers_and_cache_policy(void **state)
