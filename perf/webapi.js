@@ -8,6 +8,7 @@
     const bytes1k = new Uint8Array(1024).map((_, i) => i * 7);
     const latin1k = String.fromCharCode(...bytes1k);
     const base1k = btoa(latin1k);
+    const buffer1k = Buffer.from(bytes1k);
     const encoder = new TextEncoder();
     const decoder = new TextDecoder();
     const chunk = new Uint8Array(64);
@@ -35,12 +36,15 @@
             headers.append('x-b', '2');
             return headers.get('x-a');
         }],
+        'Headers, walked': [20000, () => [...new Headers({ b: '1', a: '2' })].length],
         'Request': [5000, () => new Request('https://example.com/', { method: 'POST', body: 'x' }).method],
         'Response.text': [5000, () => new Response('hello world').text()],
         'TextEncoder 18 kB': [1000, () => encoder.encode(text18k)],
         'TextDecoder 18 kB': [1000, () => decoder.decode(bytes18k)],
         'btoa 1 kB': [5000, () => btoa(latin1k)],
         'atob 1 kB': [5000, () => atob(base1k)],
+        'Buffer to base64, 1 kB': [5000, () => buffer1k.toString('base64')],
+        'Buffer of base64, 1 kB': [5000, () => Buffer.from(base1k, 'base64')],
         'structuredClone': [2000, () => structuredClone(state)],
         'sha-256 1 kB': [2000, () => crypto.subtle.digest('SHA-256', bytes1k)],
         'AbortController': [5000, () => new AbortController().abort()],

@@ -26,10 +26,12 @@ define(Buffer, 'from', function (value, encoding, length) {
 });
 define(Buffer, 'isEncoding', (encoding) => isEncoding(encoding) || base64url.test(`${encoding}`));
 define(Buffer, 'byteLength', (value, encoding) => byteLength(value, known(encoding)));
+const part = (buffer, start, end) => start === 0 && end === buffer.length ? buffer
+    : buffer.subarray(Math.max(start | 0, 0), Math.max(end | 0, 0));
 define(Buffer.prototype, 'toString', function (encoding, start = 0, end = this.length) {
     if (encoding === undefined || encoding === null || utf8.test(encoding))
-        return utf8Decode(this.subarray(Math.max(start | 0, 0), Math.max(end | 0, 0)), false, true);
-    const text = base64.test(encoding) ? base64Encode(this.subarray(Math.max(start | 0, 0), Math.max(end | 0, 0)))
+        return utf8Decode(part(this, start, end), false, true);
+    const text = base64.test(encoding) ? base64Encode(part(this, start, end))
         : Reflect.apply(toString, this, [known(encoding), start, end]);
     return base64url.test(encoding) ? text.replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '') : text;
 });

@@ -33,6 +33,7 @@
             throw new TypeError('Invalid header value');
         return text;
     };
+    const FEW = 32;
     const byName = ([a], [b]) => a < b ? -1 : a > b ? 1 : 0;
 
     class Headers {
@@ -85,12 +86,14 @@
         }
         // Section 2.2.2, "sort and combine"
         static #walk(headers) {
-            const all = headers.#all();
+            const list = headers.#all(); // first: it tells whose headers are read
             if (headers.#sorted !== null)
                 return headers.#sorted;
+            if (list.length <= FEW)
+                return headers.#sorted = Headers.#insert(list);
             const names = new Map();
             const cookies = [];
-            for (const [name, value] of all) {
+            for (const [name, value] of list) {
                 if (name === 'set-cookie')
                     cookies.push([name, value]);
                 else if (names.has(name))
@@ -99,6 +102,24 @@
                     names.set(name, value);
             }
             return headers.#sorted = [...names, ...cookies].sort(byName);
+        }
+        // The same for a few, each put in its place: no Map, no calls of a comparison
+        static #insert(list) {
+            const out = [];
+            for (let i = 0; i < list.length; i++) {
+                const [name, value] = list[i];
+                let at = out.length;
+                while (at > 0 && out[at - 1][0] > name)
+                    at--;
+                if (at > 0 && out[at - 1][0] === name && name !== 'set-cookie') {
+                    out[at - 1][1] += (name === 'cookie' ? '; ' : ', ') + value;
+                    continue;
+                }
+                for (let to = out.length; to > at; to--)
+                    out[to] = out[to - 1];
+                out[at] = [name, value];
+            }
+            return out;
         }
         get(name) {
             need(1, arguments.length, 'Headers.get');

@@ -75,29 +75,34 @@
     // entries, keys, values, forEach and @@iterator; list(object) -> pairs as they are now, which every step asks for.
     const iterable = (constructor, name, list) => {
         const { prototype } = constructor;
-        const states = new WeakMap();
-        const iteratorPrototype = Object.create(IteratorPrototype, {
-            next: {
-                enumerable: true, configurable: true, writable: true,
-                value: function next() {
-                    const state = states.get(this);
-                    if (state === undefined)
-                        throw new TypeError(`next needs an iterator of ${name}`);
-                    const now = list(state.target);
-                    if (state.index >= now.length)
-                        return { value: undefined, done: true };
-                    const pair = now[state.index++];
-                    return { value: state.kind === 2 ? [pair[0], pair[1]] : pair[state.kind], done: false };
-                },
-            },
-            [Symbol.toStringTag]: { value: name + ' Iterator', configurable: true },
-        });
-        const start = (target, kind) => {
-            list(target); // throws where the receiver is another object
-            const iterator = Object.create(iteratorPrototype);
-            states.set(iterator, { target, kind, index: 0 });
-            return iterator;
-        };
+        let start;
+        class Iterator {
+            #target;
+            #kind;
+            #index = 0;
+            next() {
+                if (!(#target in this))
+                    throw new TypeError(`next needs an iterator of ${name}`);
+                const now = list(this.#target);
+                if (this.#index >= now.length)
+                    return { value: undefined, done: true };
+                const pair = now[this.#index++];
+                return { value: this.#kind === 2 ? [pair[0], pair[1]] : pair[this.#kind], done: false };
+            }
+            static {
+                start = (target, kind) => {
+                    list(target); // throws where the receiver is another object
+                    const iterator = new Iterator();
+                    iterator.#target = target;
+                    iterator.#kind = kind;
+                    return iterator;
+                };
+            }
+        }
+        Object.setPrototypeOf(Iterator.prototype, IteratorPrototype);
+        delete Iterator.prototype.constructor;
+        Object.defineProperty(Iterator.prototype, 'next', { enumerable: true });
+        Object.defineProperty(Iterator.prototype, Symbol.toStringTag, { value: name + ' Iterator', configurable: true });
         const methods = {
             entries() { return start(this, 2); },
             keys() { return start(this, 0); },

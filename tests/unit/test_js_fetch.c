@@ -192,6 +192,21 @@ static void headers_walk_in_order_while_they_change(void **state)
                 "let refused; try { frozen.set('a', 'b') } catch (error) { refused = error.name }"
                 "return [...seen, h.getSetCookie().length, refused].join()",
                 "a2, 3,set-cookiex,set-cookiey,2,TypeError");
+    /* few and many are sorted by different ways */
+    expect_page(
+        b,
+        "const of = (count) => { const h = new Headers(); for (let i = 0; i < count; i++) "
+        "h.append(['x', 'set-cookie', 'a', 'cookie'][i % 4], String(i)); return [...h].join() };"
+        "const many = of(44).split(',').map(Number).filter((n) => n === n);"
+        "const it = new Headers({a: 'b'}).entries(); const proto = Object.getPrototypeOf(it);"
+        "let refused; try { proto.next.call({}) } catch (error) { refused = error.name }"
+        "return [of(8), many.length, of(44).startsWith('a,2, 6, 10, 14'), of(44).endsWith(', 36, "
+        "40'), "
+        "refused, Object.prototype.toString.call(it), Object.hasOwn(proto, 'constructor'), "
+        "Object.getOwnPropertyDescriptor(proto, 'next').enumerable].join(' ')",
+        "a,2, 6,cookie,3; 7,set-cookie,1,set-cookie,5,x,0, 4 33 true true TypeError [object "
+        "Headers "
+        "Iterator] false true");
 }
 
 int main(void)
