@@ -103,6 +103,11 @@ class Element extends Node {
     get attributes() { return []; }
     get shadowRoot() { return null; }
     get content() { return this; }
+    get id() { return this.getAttribute('id') ?? ''; }
+    set id(value) { this.setAttribute('id', value); }
+    get className() { return this.getAttribute('class') ?? ''; }
+    set className(value) { this.setAttribute('class', value); }
+    get offsetParent() { return null; }
     getAttribute(name) { return this.#attributes.get(`${name}`.toLowerCase()) ?? null; }
     setAttribute(name, value) { this.#attributes.set(`${name}`.toLowerCase(), `${value}`); }
     hasAttribute(name) { return this.#attributes.has(`${name}`.toLowerCase()); }
@@ -121,6 +126,10 @@ class Element extends Node {
     blur() { }
     click() { }
 }
+// No layout: everything is at 0, and of size 0. What is set stays set.
+for (const name of ['offsetTop', 'offsetLeft', 'offsetWidth', 'offsetHeight', 'clientTop', 'clientLeft', 'clientWidth',
+    'clientHeight', 'scrollTop', 'scrollLeft', 'scrollWidth', 'scrollHeight'])
+    Object.defineProperty(Element.prototype, name, { value: 0, writable: true, configurable: true, enumerable: true });
 class HTMLElement extends Element { }
 class SVGElement extends Element { }
 class CharacterData extends Node {
@@ -165,6 +174,7 @@ class Document extends Node {
     createRange() {
         return { setStart: nothing, setEnd: nothing, selectNode: nothing, createContextualFragment: () => new DocumentFragment() };
     }
+    evaluate() { return { iterateNext: () => null, snapshotLength: 0, snapshotItem: () => null, singleNodeValue: null }; }
     createTreeWalker() { return { nextNode: () => null, currentNode: null }; }
     getElementById() { return null; }
     getElementsByName() { return []; }
@@ -182,17 +192,30 @@ const tags = {
     IFrame: 'iframe', Image: 'img', Input: 'input', Label: 'label', Link: 'link', Media: '', Audio: 'audio', Video: 'video',
     Meta: 'meta', Option: 'option', Paragraph: 'p', Script: 'script', Select: 'select', Slot: 'slot', Span: 'span',
     Style: 'style', Table: 'table', Template: 'template', TextArea: 'textarea', Title: 'title', Unknown: '', Dialog: 'dialog',
+    LI: 'li', UList: 'ul', OList: 'ol', Heading: 'h1', Pre: 'pre', Object: 'object', Embed: 'embed', FieldSet: 'fieldset',
+    TableRow: 'tr', TableCell: 'td', TableSection: 'tbody', Details: 'details', Picture: 'picture', Source: 'source', BR: 'br', HR: 'hr',
 };
+// What pages ask such elements at load: is this or that supported? It is not.
+const answers = {
+    Canvas: { getContext: () => null, toDataURL: () => 'data:,', toBlob: (done) => { done(null); } },
+    Media: { canPlayType: () => '', play: () => Promise.resolve(), pause: nothing, load: nothing },
+    Input: { select: nothing, setSelectionRange: nothing, checkValidity: () => true, reportValidity: () => true },
+    Form: { submit: nothing, reset: nothing, checkValidity: () => true, reportValidity: () => true },
+    Dialog: { show: nothing, showModal: nothing, close: nothing },
+};
+answers.Audio = answers.Video = answers.Media;
 const classes = new Map();
 const made = { Node, Element, HTMLElement, SVGElement, CharacterData, Text, Comment, DocumentFragment, ShadowRoot, Document,
     Location, History, Storage };
 for (const [name, tag] of Object.entries(tags)) {
     const type = { [`HTML${name}Element`]: class extends HTMLElement { constructor(given = tag || 'div') { super(given); } } };
+    Object.assign(type[`HTML${name}Element`].prototype, answers[name]);
     Object.assign(made, type);
     if (tag !== '')
         classes.set(tag, type[`HTML${name}Element`]);
 }
 made.Image = class Image extends made.HTMLImageElement { constructor() { super('img'); } };
+made.Option = class Option extends made.HTMLOptionElement { constructor() { super('option'); } };
 made.Audio = class Audio extends made.HTMLAudioElement { constructor() { super('audio'); } };
 
 // ---------------------------------------------------------------- observers and the rest of window
@@ -215,8 +238,29 @@ class CustomElementRegistry {
 made.CustomElementRegistry = CustomElementRegistry;
 class UIEvent extends Event { }
 made.UIEvent = UIEvent;
-for (const name of ['MouseEvent', 'KeyboardEvent', 'FocusEvent', 'InputEvent', 'TouchEvent', 'PointerEvent', 'PopStateEvent'])
+for (const name of ['MouseEvent', 'KeyboardEvent', 'FocusEvent', 'InputEvent', 'TouchEvent', 'PointerEvent', 'PopStateEvent',
+    'WheelEvent', 'DragEvent', 'ClipboardEvent', 'CompositionEvent', 'AnimationEvent', 'TransitionEvent', 'HashChangeEvent',
+    'StorageEvent', 'ProgressEvent', 'ErrorEvent', 'SubmitEvent', 'BeforeUnloadEvent', 'PageTransitionEvent'])
     made[name] = { [name]: class extends UIEvent { } }[name];
+// Classes that bundles extend, instantiate or compare with when they load. None here that would do input or output
+// (XMLHttpRequest, WebSocket, Worker): libraries would use them, and wait for ever.
+for (const name of ['NodeList', 'HTMLCollection', 'NamedNodeMap', 'DOMTokenList', 'Attr', 'DocumentType', 'Selection', 'Range',
+    'CSSStyleDeclaration', 'CSSRule', 'CSSStyleSheet', 'StyleSheet', 'MediaQueryList', 'DOMRect', 'DOMRectReadOnly', 'DOMPoint',
+    'DOMMatrix', 'Path2D', 'ImageData', 'FileList', 'DataTransfer'])
+    made[name] = { [name]: class { } }[name];
+made.DOMParser = class DOMParser { parseFromString() { return new Document(); } };
+made.XMLSerializer = class XMLSerializer { serializeToString() { return ''; } };
+made.XPathEvaluator = class XPathEvaluator {
+    createExpression() { return { evaluate: () => document.evaluate() }; }
+    evaluate() { return document.evaluate(); }
+};
+made.NodeFilter = Object.assign(class NodeFilter { }, { FILTER_ACCEPT: 1, FILTER_REJECT: 2, FILTER_SKIP: 3, SHOW_ALL: 0xffffffff,
+    SHOW_ELEMENT: 1, SHOW_TEXT: 4, SHOW_COMMENT: 128 });
+['ELEMENT', 'ATTRIBUTE', 'TEXT', 'CDATA_SECTION', 'ENTITY_REFERENCE', 'ENTITY', 'PROCESSING_INSTRUCTION', 'COMMENT', 'DOCUMENT',
+    'DOCUMENT_TYPE', 'DOCUMENT_FRAGMENT', 'NOTATION'].forEach((name, i) => {
+    for (const holder of [Node, Node.prototype])
+        Object.defineProperty(holder, name + '_NODE', { value: i + 1, enumerable: true });
+});
 
 for (const [name, value] of Object.entries(made)) {
     native.tag(value, name);
@@ -242,11 +286,21 @@ const values = {
     getComputedStyle: () => new Proxy({ getPropertyValue: () => '' }, { get: (own, key) => own[key] ?? '' }),
     getSelection: () => null, alert: nothing, confirm: () => false, prompt: () => null, print: nothing, focus: nothing,
     blur: nothing, scroll: nothing, scrollTo: nothing, scrollBy: nothing, open: () => null, close: nothing, stop: nothing,
-    postMessage: nothing,
+    postMessage: nothing, moveTo: nothing, moveBy: nothing, resizeTo: nothing, resizeBy: nothing, find: () => false,
     CSS: { supports: () => false, escape: (text) => `${text}`.replace(/[^\w-]/g, (c) => '\\' + c) },
 };
 for (const [name, value] of Object.entries(values))
     define(name, value);
+// HTML, section 8.10.1: what every browser says, and of the rest that it is not there
+const { prototype: ofNavigator } = navigator.constructor;
+const said = { appCodeName: 'Mozilla', appName: 'Netscape', appVersion: '5.0', product: 'Gecko', productSub: '20030107',
+    platform: '', vendor: '', vendorSub: '', language: 'en-US', languages: Object.freeze(['en-US']), onLine: true,
+    cookieEnabled: false, doNotTrack: null, webdriver: false, maxTouchPoints: 0, hardwareConcurrency: 1, pdfViewerEnabled: false,
+    plugins: Object.freeze([]), mimeTypes: Object.freeze([]) };
+for (const [name, value] of Object.entries(said))
+    Object.defineProperty(ofNavigator, name, { get: () => value, enumerable: true, configurable: true });
+Object.assign(ofNavigator, { javaEnabled: () => false, sendBeacon: () => false, vibrate: () => false });
+
 native.defineOwn('location', new Location());
 for (const name of ['addEventListener', 'removeEventListener', 'dispatchEvent'])
     if (!(name in globalThis))

@@ -259,23 +259,37 @@ static bool any_text(const struct heritage *h, bool (*has)(const char *text, siz
     return found;
 }
 
-/* With render.browser_globals: auto, is this failure one that the stand-ins may cure? Says so. */
-static bool wants_browser(const struct heritage *h, const struct js_error *error)
+/* What render.browser_globals: auto makes of a failure. */
+enum need {
+    NEEDS_NOTHING,
+    MAY_NEED_BROWSER, /* the stand-ins may cure it; if they don't, it is the failure to tell */
+    NEEDS_BROWSER,
+};
+
+static enum need need_of(const struct heritage *h, const struct js_error *error)
 {
     size_t bytes = 0;
-    const char *name = error && h->config->render.browser_globals == BROWSER_GLOBALS_AUTO
-                           ? bundle_needs_browser(error->message, &bytes)
-                           : NULL;
 
-    if (name)
-        log_warn(
-            "bundle needs a browser", log_str("path", h->bundle_name),
-            log_span("name", name, bytes),
-            log_str(
-                "so",
-                "it is loaded again with stand-ins for window, document and others; some libraries "
-                "take their browser's path then (render.browser_globals: off refuses it)"));
-    return name != NULL;
+    if (!error || h->config->render.browser_globals != BROWSER_GLOBALS_AUTO)
+        return NEEDS_NOTHING;
+    if (bundle_needs_browser(error->message, &bytes))
+        return NEEDS_BROWSER;
+    return bundle_may_need_browser(error->message) && any_text(h, bundle_mentions_browser)
+               ? MAY_NEED_BROWSER
+               : NEEDS_NOTHING;
+}
+
+static void tell_need(const struct heritage *h, const char *message)
+{
+    size_t bytes = strlen(message);
+    const char *name = bundle_needs_browser(message, &bytes);
+
+    log_warn("bundle needs a browser", log_str("path", h->bundle_name),
+             log_span("name", name ? name : message, bytes),
+             log_str("so",
+                     "it is loaded again with stand-ins for window, document and others; some "
+                     "libraries take their browser's path then (render.browser_globals: off "
+                     "refuses it)"));
 }
 
 static enum js_isolation isolation_of(const struct config *config)
@@ -288,6 +302,22 @@ static enum js_isolation isolation_of(const struct config *config)
     default:
         return JS_RESET;
     }
+}
+
+static struct js *load_with(const struct heritage *heritage, bool browser, struct problem *problem);
+
+static struct js *load_again(const struct heritage *heritage, enum need need, const char *message,
+                             struct problem *problem)
+{
+    struct problem second = {0};
+    struct js *js;
+
+    if (need == NEEDS_BROWSER)
+        tell_need(heritage, message);
+    js = load_with(heritage, true, need == NEEDS_BROWSER ? problem : &second);
+    if (js && need == MAY_NEED_BROWSER)
+        tell_need(heritage, message);
+    return js;
 }
 
 static struct js *load_with(const struct heritage *heritage, bool browser, struct problem *problem)
@@ -317,15 +347,16 @@ static struct js *load_with(const struct heritage *heritage, bool browser, struc
     }
     error = load_within_limit(js, heritage, &js_error);
     if (error) {
-        bool again = error == -EINVAL && !browser && wants_browser(heritage, js_error);
+        enum need need = error == -EINVAL && !browser ? need_of(heritage, js_error) : NEEDS_NOTHING;
 
         explain(problem, heritage, error, js_error);
-        js_error_free(js_error);
         speaking = NULL;
         js_free(js);
         free(files);
         files = NULL;
-        return again ? load_with(heritage, true, problem) : NULL;
+        js = need == NEEDS_NOTHING ? NULL : load_again(heritage, need, js_error->message, problem);
+        js_error_free(js_error);
+        return js;
     }
     return js;
 }

@@ -51,7 +51,29 @@ static const char *const browser_names[] = {
     "TouchEvent",
     "PointerEvent",
     "PopStateEvent",
+    "WheelEvent",
+    "DragEvent",
+    "AnimationEvent",
+    "TransitionEvent",
     "CustomElementRegistry",
+    "NodeList",
+    "HTMLCollection",
+    "NamedNodeMap",
+    "DOMTokenList",
+    "NodeFilter",
+    "Range",
+    "Selection",
+    "CSSStyleDeclaration",
+    "CSSStyleSheet",
+    "DOMParser",
+    "XMLSerializer",
+    "XPathEvaluator",
+    "DOMRect",
+    "DOMMatrix",
+    "Path2D",
+    "ImageData",
+    "Option",
+    "moveTo",
     "CSS",
     "alert",
     "parent",
@@ -83,6 +105,21 @@ const char *bundle_needs_browser(const char *message, size_t *ret_bytes)
         return NULL;
     *ret_bytes = bytes;
     return name;
+}
+
+bool bundle_may_need_browser(const char *message)
+{
+    return strncmp(message, "TypeError: ", 11) == 0;
+}
+
+bool bundle_mentions_browser(const char *text, size_t bytes)
+{
+    static const char *const names[] = {"window", "document", "navigator."};
+
+    for (size_t i = 0; i < array_len(names); i++)
+        if (memmem(text, bytes, names[i], strlen(names[i])))
+            return true;
+    return false;
 }
 
 bool bundle_needs_collections(const char *text, size_t bytes)

@@ -30,6 +30,25 @@ def test_bundle_that_needs_a_browser_is_loaded_again_with_one(ssrd, start):
     assert "name=window" in server.log
 
 
+def test_bundle_that_asks_navigator_for_what_browsers_say_gets_a_browser(ssrd):
+    server = ssrd("""
+        const isWindows = navigator.platform.indexOf('Win') !== -1; // before it looks for a window
+        const canvas = document.createElement('canvas'), width = canvas.clientWidth + document.documentElement.scrollTop;
+        class Visit extends XPathEvaluator {}
+        globalThis.renderPage = () => [isWindows, canvas.getContext('2d'), width, Node.TEXT_NODE, navigator.language,
+            new NodeList() instanceof NodeList, typeof XMLHttpRequest, document.createElement('option') instanceof HTMLOptionElement].join();
+    """)
+    assert server.get().text == "false,,0,3,en-US,true,undefined,true"
+    assert "bundle needs a browser" in server.log and "Cannot read properties" in server.log
+
+
+def test_bundle_that_no_browser_helps_is_refused_for_what_it_did_first(ssrd):
+    server = ssrd("const here = typeof window === 'undefined'; undefined[here ? 'first' : 'second']", ready=False)
+    assert server.wait() == 78
+    assert "reading 'first'" in server.log and "reading 'second'" not in server.log
+    assert "bundle needs a browser" not in server.log
+
+
 def test_bundle_that_loads_without_gets_none(ssrd):
     server = ssrd(PLAIN)
     assert server.get().text == "undefined,undefined,undefined,undefined"

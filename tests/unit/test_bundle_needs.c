@@ -27,6 +27,18 @@ static void a_reference_error_of_a_browsers_name_is_known(void **state)
     assert_int_equal(bytes, 14);
 }
 
+static void a_type_error_may_come_of_half_a_browser(void **state)
+{
+    (void)state;
+    assert_true(bundle_may_need_browser(
+        "TypeError: Cannot read properties of undefined (reading 'indexOf')"));
+    assert_false(bundle_may_need_browser("SyntaxError: Unexpected token"));
+    assert_true(bundle_mentions_browser("x = navigator.platform", 22));
+    assert_true(bundle_mentions_browser("typeof document", 15));
+    assert_false(bundle_mentions_browser("typeof documents", 13));
+    assert_false(bundle_mentions_browser("navigator", 9));
+}
+
 static void methods_of_collections_are_found_in_a_text(void **state)
 {
     (void)state;
@@ -59,6 +71,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reference_error_of_a_browsers_name_is_known),
+        cmocka_unit_test(a_type_error_may_come_of_half_a_browser),
         cmocka_unit_test(methods_of_collections_are_found_in_a_text),
         cmocka_unit_test(a_text_that_sets_the_location_of_a_global_object_is_found),
     };
