@@ -36,19 +36,20 @@ static void timers_run_in_the_order_of_their_deadlines(void **state)
 
     expect_page(
         b,
-        "const seen = [];"
+        /* A pause between two of these lines must not change the order, however long it is. */
+        "const seen = []; let far;"
         "await new Promise((done) => {"
-        "  setTimeout(done, 30);"
-        "  setTimeout((x) => { seen.push(x); queueMicrotask(() => seen.push('micro')) }, 20, 'c');"
-        "  setTimeout(() => seen.push('d'), 20);"
-        "  setTimeout(() => seen.push('b'), 10);"
-        "  clearTimeout(setTimeout(() => seen.push('never'), 5));"
         "  setImmediate(() => seen.push('a'));"
-        "  let n = 0; const id = setInterval(() => { seen.push('i' + ++n); if (n === 2) "
-        "clearInterval(id) }, 12);"
+        "  far = setTimeout(() => seen.push('far'), 3600000);"
+        "  setTimeout(() => seen.push('b'), 1);"
+        "  setTimeout((x) => { seen.push(x); queueMicrotask(() => seen.push('micro')) }, 2, 'c');"
+        "  setTimeout(() => seen.push('d'), 2);"
+        "  clearTimeout(setTimeout(() => seen.push('never'), 1));"
+        "  let n = 0; const id = setInterval(() => { seen.push('i' + ++n);"
+        "    if (n === 2) { clearInterval(id); done() } }, 3);"
         "});"
-        "return seen.join()",
-        "a,b,i1,c,micro,d,i2");
+        "clearTimeout(far); return seen.join()",
+        "a,b,c,micro,d,i1,i2");
     expect_error(b, "setTimeout('text', 1); return ''", "must be a function");
 }
 
