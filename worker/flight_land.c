@@ -198,6 +198,12 @@ bool flight_begin(struct render_job *job)
     return true;
 }
 
+/* As the config names it; NULL: of none. */
+static const char *route_of(const struct flight *f)
+{
+    return f->job.route > 0 ? f->all->http->config->routes.item[f->job.route - 1].match : NULL;
+}
+
 /* why: NULL: the exception tells */
 static void log_failure(const struct flight *f, const struct js_result *result, const char *why)
 {
@@ -218,13 +224,13 @@ static void log_failure(const struct flight *f, const struct js_result *result, 
 
     if (e && *e->file)
         (void)snprintf(where, sizeof where, "%s:%u:%u", e->file, e->line, e->column);
-    log_error(f->doomed ? doom[result->outcome == JS_OOM] : what[result->outcome],
-              log_span("url", q->url, q->url_bytes), log_str("request", f->id),
-              log_str("message", e ? e->message : why), log_str("at", *where ? where : NULL),
-              log_str("source", e && *e->source ? e->source : NULL),
-              log_str("hint", e && *e->hint ? e->hint : NULL),
-              log_str("stack", e ? e->stack : NULL),
-              log_ms("took", (double)f->job.render_ns / 1e6));
+    log_error(
+        f->doomed ? doom[result->outcome == JS_OOM] : what[result->outcome],
+        log_span("url", q->url, q->url_bytes), log_str("route", route_of(f)),
+        log_str("request", f->id), log_str("message", e ? e->message : why),
+        log_str("at", *where ? where : NULL), log_str("source", e && *e->source ? e->source : NULL),
+        log_str("hint", e && *e->hint ? e->hint : NULL), log_str("stack", e ? e->stack : NULL),
+        log_ms("took", (double)f->job.render_ns / 1e6));
 }
 
 /* An instant moved back by an age, but not before another. */

@@ -49,6 +49,8 @@ static inline bool js_stopped(const js *js)
 }
 void js_microtasks(js *js); /* a checkpoint, and the report of lost rejections */
 void js_pump(js *js);       /* tasks of the platform: GC, WebAssembly */
+/* What is told of JS_OOM; is_there: with where the JavaScript stands, in the midst of it. Owned. */
+js_error *js_heap_error(js *js, bool is_there);
 void js_recover(js *js);    /* after JS_OOM, outside of entries: GC, limit restored */
 uint64_t js_clock_ns(void); /* CLOCK_MONOTONIC */
 

@@ -95,8 +95,34 @@ static size_t headroom(size_t limit_bytes)
     return limit_bytes > HEADROOM_BYTES ? limit_bytes : HEADROOM_BYTES;
 }
 
+js_error *js_heap_error(js *js, bool is_there)
+{
+    char text[96];
+    int bytes = snprintf(text, sizeof text, "stopped: %s the heap limit of %llu MiB%s",
+                         js->loading ? "the bundle met" : "it met",
+                         (unsigned long long)(js->options.heap_bytes >> 20),
+                         js->loading ? " while it loaded" : "");
+
+    return is_there ? js_error_here(js->isolate, text) : js_error_new(text, (size_t)bytes);
+}
+
+/* Where the JavaScript can be stopped: notes where it stands, then ends it. What is shielded too: there is
+ * no memory to finish it with. */
+static void on_heap_limit(v8::Isolate *isolate, void *data)
+{
+    js *js = js_of(isolate);
+
+    if (js->running.load(std::memory_order_relaxed) != (uint64_t)(uintptr_t)data || js->stopped)
+        return; /* meant for an entry that has ended meanwhile */
+    v8::HandleScope handle_scope(isolate);
+    js_error_free(js->stood);
+    js->stood = js_heap_error(js, true);
+    isolate->TerminateExecution();
+}
+
 /*
- * Inside a GC. The room is given once an entry, for the way from here to the next place where the
+ * Inside a GC, where no stack can be looked at: V8 is asked for an interrupt, which it takes wherever it
+ * would be terminated. The room is given once an entry, for the way from here to the next place where the
  * JavaScript can be stopped; what needs more than that ends the process in last_words().
  */
 static size_t near_heap_limit(void *data, size_t limit_bytes, size_t)
@@ -106,7 +132,8 @@ static size_t near_heap_limit(void *data, size_t limit_bytes, size_t)
     if (js->out_of_memory)
         return limit_bytes;
     js->out_of_memory = true;
-    js->isolate->TerminateExecution();
+    js->isolate->RequestInterrupt(on_heap_limit,
+                                  (void *)(uintptr_t)js->running.load(std::memory_order_relaxed));
     return limit_bytes + headroom(limit_bytes);
 }
 

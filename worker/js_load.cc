@@ -278,16 +278,16 @@ static bool load(Loading *loading, Entry &entry)
 
 static int stopped_error(js *js, js_outcome left, js_error **ret_error)
 {
-    static const char heap[] = "stopped: the bundle met the heap limit while it loaded";
-
+    *ret_error = js->stood;
+    js->stood = nullptr;
     if (left == JS_TIMEOUT) {
-        *ret_error =
-            js->stood ? js->stood : literal_error("stopped: the bundle took too long to load");
-        js->stood = nullptr;
+        if (!*ret_error)
+            *ret_error = literal_error("stopped: the bundle took too long to load");
         return -ETIME;
     }
     js_recover(js);
-    *ret_error = literal_error(heap);
+    if (!*ret_error)
+        *ret_error = js_heap_error(js, false);
     return -EINVAL;
 }
 
@@ -305,13 +305,16 @@ static int load_here(js *js, const js_bundle *bundle, bool *ret_is_module, js_er
             loading.error = js_error_caught(js, entry);
         left = entry.leave();
     }
-    js->loading = false;
     js_timers_clear(js);
     *ret_is_module = loading.is_module;
     if (left != JS_OK || loading.is_late) {
+        int error = stopped_error(js, loading.is_late ? JS_TIMEOUT : left, ret_error);
+
+        js->loading = false;
         js_error_free(loading.error);
-        return stopped_error(js, loading.is_late ? JS_TIMEOUT : left, ret_error);
+        return error;
     }
+    js->loading = false;
     if (!loading.error && js_reset_record(js, &loading.error))
         return 0;
     js_modules_position(js, loading.error);

@@ -222,15 +222,6 @@ static void finish(js *js, js_open *render, js_result *result, js_error *error)
     release(js, render);
 }
 
-static js_error *heap_error(const js *js)
-{
-    char text[96];
-    int bytes = snprintf(text, sizeof text, "stopped: the heap limit of %llu MiB was met",
-                         (unsigned long long)(js->options.heap_bytes >> 20));
-
-    return js_error_new(text, (size_t)bytes);
-}
-
 static js_error *literal_error(const char *text)
 {
     return js_error_new(text, strlen(text));
@@ -409,8 +400,10 @@ static void end(js *js, js_open *render, js_outcome left, js_result *result, js_
     if (left != JS_OK) {
         js_error_free(error);
         result->outcome = left;
-        error = left == JS_OOM ? heap_error(js) : js->stood;
+        error = js->stood;
         js->stood = nullptr;
+        if (!error && left == JS_OOM)
+            error = js_heap_error(js, false);
     }
     finish(js, render, result, error);
     idle(js);

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""16 renders that never end and 10 that take all memory: each is answered, and so are those who ask beside it.
-The long form: SSRD_BOMB_ROUNDS=100 (each bomb so often; some 40 minutes)."""
+"""16 renders that never end and 10 that take all memory: each is answered, and so are those who ask beside it, and the log says on
+which route, and where in the JavaScript it stood if V8 came to where it can be stopped. The long form: SSRD_BOMB_ROUNDS=100 (each bomb so often; some 20 minutes)."""
 
 import os
+import re
 
 import pytest
 
@@ -43,6 +44,7 @@ MEMORY = {
 }
 assert len(CPU) == 16 and len(MEMORY) == 10
 
+ROUTES = [{"match": "/bomb/*"}]
 BUNDLE = """
 const bombs = {%s};
 globalThis.renderPage = (url) => {
@@ -68,11 +70,14 @@ def explode(server, name, round_number, wanted):
         assert b"bomb" not in answer.body
         assert miss.answer().text == f"page /miss/{name}/{round_number}", name
         assert early.get("/hot").text == "page /hot"
+    line = server.wait_log(f"error .*url=/bomb/{name}/{round_number} ", since)
+    assert "route=/bomb/* " in line, line
+    assert "can't be stopped" in line or re.search(r'stack="[^"]*server\.js:\d+', line), line
 
 
 @pytest.mark.parametrize("name", CPU)
 def test_a_render_that_never_ends(ssrd, name):
-    server = ssrd(BUNDLE, {"workers": 1, "render": {"timeout": "200ms", "grace": "1s"}})
+    server = ssrd(BUNDLE, {"render": {"timeout": "200ms", "grace": "1s"}, "routes": ROUTES})
     for i in range(ROUNDS):
         explode(server, name, i, (504,))
     assert server.status()["restarts"]["crash"] == 0
@@ -80,7 +85,7 @@ def test_a_render_that_never_ends(ssrd, name):
 
 @pytest.mark.parametrize("name", MEMORY)
 def test_a_render_that_takes_all_memory(ssrd, name):
-    server = ssrd(BUNDLE, {"workers": 1, "render": {"timeout": "10s", "heap": "64MiB"}})
+    server = ssrd(BUNDLE, {"render": {"timeout": "60s", "heap": "64MiB"}, "routes": ROUTES})
     for i in range(ROUNDS):
         explode(server, name, i, (500,))
     assert server.status()["restarts"]["crash"] == 0

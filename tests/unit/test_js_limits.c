@@ -154,6 +154,8 @@ static void bomb(struct bench *b, const char *source, int rounds)
         if (b->outcome != JS_OOM)
             fail_msg("round %d: outcome %d %s", i, (int)b->outcome, b->error);
         assert_true(strlen(b->error) > 0);
+        if (!strstr(b->stack, "renderPage"))
+            fail_msg("round %d: %s, nobody knows where: %s", i, b->error, b->stack);
         assert_null(start(b, ""));
         assert_int_equal(b->outcome, JS_OK);
         assert_string_equal(b->body, "fine");
