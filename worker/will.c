@@ -8,6 +8,7 @@
 #include "shm/base.h"
 #include "shm/log.h"
 #include "shm/peers.h"
+#include "shm/region.h"
 #include "worker/access.h"
 #include "worker/handover.h"
 #include "worker/http.h"
@@ -47,13 +48,14 @@ static void flush(struct worker *w)
 
 void will_run(struct worker *worker, enum js_outcome outcome)
 {
-    size_t given;
+    size_t given = 0;
 
     ask_for_time(worker->peer);
     worker->draining = true; /* what is answered from here on says Connection: close */
     http_drain(worker->http, false);
     renderer_give_up(worker->renderer, outcome);
-    given = handover_all(worker->http, false, mono_ns() + GIVE_NS);
+    if (!region_stopping(worker->heritage->region)) /* else nobody takes them: 503 */
+        given = handover_all(worker->http, false, mono_ns() + GIVE_NS);
     renderer_stop(worker->renderer);
     log_error(outcome == JS_OOM ? "V8 has no memory left; this worker ends"
                                 : "a render does not end; this worker ends",

@@ -160,3 +160,14 @@ def rendering(pids):
     before = {pid: ticks(pid) for pid in pids}
     found = harness.until(lambda: [pid for pid in pids if ticks(pid) >= before[pid] + 10], "CPU time used")
     return found[0]
+
+
+def test_who_waits_behind_a_hung_render_when_the_server_stops_is_told(ssrd):
+    server = ssrd(BUNDLE, {"render": LIMITS})
+    with server.connect() as behind:
+        assert behind.get("/hot").status == 200
+        with hang(server) as hung:
+            behind.request("/wait")
+            os.kill(server.pid, signal.SIGTERM)
+            assert hung.answer().status == 504
+            assert behind.answer().status == 503
