@@ -28,7 +28,30 @@
 
 static uint64_t deadline_ns(const struct render_job *job)
 {
-    return job->start_ns + job->timeout_ms * UINT64_C(1000000);
+    return job->start_ns + job->kept_ns + job->timeout_ms * UINT64_C(1000000);
+}
+
+/*
+ * After JavaScript of `ran`, which may have been freed: if it went on until it was stopped, all others that are
+ * open get the time back, as those who wait behind a hung render do (is_late()): once their timeout at
+ * most. They stay in order, but for those who have had all of it.
+ */
+static void give_back(struct renderer *r, const struct render_job *ran, uint64_t until_ns,
+                      uint64_t entered_ns, uint64_t now_ns)
+{
+    struct render_job *job;
+
+    if (now_ns < until_ns)
+        return;
+    TAILQ_FOREACH(job, &r->open, link)
+    {
+        uint64_t most_ns = job->timeout_ms * UINT64_C(1000000);
+
+        if (job != ran)
+            job->kept_ns = now_ns - entered_ns < most_ns - job->kept_ns
+                               ? job->kept_ns + (now_ns - entered_ns)
+                               : most_ns;
+    }
 }
 
 static void on_wake(evutil_socket_t fd, short events, void *arg)
@@ -223,6 +246,7 @@ static void last(struct renderer *r, struct render_job *job, struct js_open *ope
     after->key_hash = job->key_hash;
     after->timeout_ms = job->timeout_ms;
     after->start_ns = job->start_ns;
+    after->kept_ns = job->kept_ns;
     after->epoch = job->epoch;
     after->done = free_lasting;
     after->renderer = r;
@@ -310,9 +334,11 @@ static void insert_open(struct renderer *r, struct render_job *job)
 
 static void start(struct renderer *r, struct render_job *job)
 {
+    uint64_t start_ns, until_ns;
     struct js_open *open;
 
     job->start_ns = mono_ns();
+    job->kept_ns = 0;
     job->renderer = r;
     job->open = NULL;
     job->is_open = true;
@@ -321,10 +347,13 @@ static void start(struct renderer *r, struct render_job *job)
     job->chunks = 0;
     insert_open(r, job);
     r->running = job;
+    start_ns = job->start_ns;
+    until_ns = deadline_ns(job);
     enter(r, job, job->start_ns, job->timeout_ms, job->start_ns);
     open = js_render(r->worker->js, &job->request, on_done, job);
     leave(r); /* only now: V8's tasks, which may be JavaScript, run after done */
     r->running = NULL;
+    give_back(r, job, until_ns, start_ns, mono_ns());
     if (open) { /* else job may have been freed */
         job->open = open;
         render_streams_note(&r->streams, job, mono_ns());
@@ -359,12 +388,16 @@ static void go_on(struct renderer *r)
     while ((job = render_streams_stalled(&r->streams, now_ns)))
         cancel(r, job, JS_STALL);
     while (now_ns < until_ns && (open = js_due(js, now_ns / UINT64_C(1000000)))) {
+        uint64_t entered_ns = now_ns, end_ns;
+
         job = js_arg(open);
+        end_ns = deadline_ns(job);
         r->running = job;
-        enter(r, job, job->start_ns, job->timeout_ms, now_ns);
+        enter(r, job, job->start_ns + job->kept_ns, job->timeout_ms, now_ns);
         js_step(js, open, now_ns / UINT64_C(1000000));
         leave(r);
         now_ns = mono_ns();
+        give_back(r, job, end_ns, entered_ns, now_ns);
         if (r->running) /* it is still open */
             render_streams_note(&r->streams, r->running, now_ns);
         r->running = NULL;

@@ -63,7 +63,9 @@ struct render_job {
     uint64_t heard_ns; /* mono: when its stream gave something last */
     uint64_t chunks;   /* that it had given by then */
     uint64_t queued_ns;
-    uint64_t start_ns;  /* mono; 0: not started */
+    uint64_t start_ns; /* mono; 0: not started */
+    uint64_t
+        kept_ns; /* its deadline is so much later: others that had to be stopped had the thread */
     uint64_t render_ns; /* set before done: from its start to its end */
     uint64_t epoch;     /* set by begin: the purge epoch that what it has read is of */
     bool lasts;         /* not a submitter's: goes on for ctx.waitUntil(), the answer is out */

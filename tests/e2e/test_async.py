@@ -134,3 +134,20 @@ def test_a_drain_waits_for_what_wait_until_was_given(ssrd):
     assert server.get("/slow").text == "page /slow"
     assert server.stop() == 0
     assert any("after /slow" in line for line in server.lines)
+
+
+def test_a_render_beside_one_that_had_to_be_stopped_has_its_time_all_the_same(ssrd):
+    server = ssrd("""
+        globalThis.renderPage = async (url) => {
+          console.log('begins ' + url);
+          if (url === '/loop') for (;;) {}
+          if (url === '/open') await new Promise((go) => setTimeout(go, 200));
+          return 'page ' + url;
+        };
+    """, {"workers": 1, "render": {"concurrency": 2, "timeout": "1s"}})
+    with server.connect() as open_one, server.connect() as loop:
+        open_one.request("/open")
+        server.wait_log("begins /open")
+        loop.request("/loop")  # until later than the deadline that the other began with
+        assert loop.answer().status == 504
+        assert open_one.answer().text == "page /open"
