@@ -130,8 +130,9 @@ bool bundle_asked_outside(void)
     return asked;
 }
 
-void bundle_start_v8(void)
+void bundle_start_v8(const struct heritage *heritage)
 {
+    js_bound_memories(heritage->config->render.heap_bytes);
     js_start(getenv("SSRD_V8_FLAGS"));
 }
 

@@ -20,9 +20,9 @@ void problem_set(struct problem *problem, const char *format, ...)
 /* file:line:col, message, source line, hint, stack; prefix NULL or "rendering /: " */
 void problem_from_js(struct problem *problem, const char *prefix, const struct js_error *error);
 
-/* Start V8 in this process, with the flags of the environment variable SSRD_V8_FLAGS, if set: for
+/* Start V8 in this process, within render.heap and with the flags of the environment variable SSRD_V8_FLAGS, if set: for
  * profilers ("--perf-basic-prof") and experiments. */
-void bundle_start_v8(void);
+void bundle_start_v8(const struct heritage *heritage);
 
 /*
  * A new isolate with the bundle loaded, or NULL and the problem. Loading may take

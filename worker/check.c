@@ -243,7 +243,7 @@ int check_main(const struct heritage *heritage, const struct check_options *opti
         problem_set(&problem, "can't become user %s: %s", heritage->config->user, strerror(-error));
         js = NULL;
     } else {
-        bundle_start_v8();
+        bundle_start_v8(heritage);
         js = bundle_load(heritage, &problem);
     }
     if (!js) {

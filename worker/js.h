@@ -110,6 +110,8 @@ struct js_options {
  * flags: further V8 flags ("--perf-basic-prof"), NUL-terminated, or NULL.
  */
 void js_start(const char *flags);
+/* Before it: no memory of WebAssembly grows beyond this. All of an isolate together are bounded by its heap_bytes. */
+void js_bound_memories(uint64_t bytes);
 bool js_has_snapshot(void);      /* is there a startup snapshot of the V8 that is here? */
 const char *js_v8_version(void); /* a literal, "10.2.154.26-node.36" */
 

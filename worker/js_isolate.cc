@@ -18,6 +18,8 @@
 /* V8's young generation: two semi-spaces, and as much as one for large objects. */
 #define YOUNG_BYTES (3 * SEMI_SPACE_BYTES)
 #define HEADROOM_BYTES (64 * MIB_BYTES)
+#define WASM_PAGE_BYTES 65536u
+#define WASM_BYTES_MAX (UINT64_C(1) << 32)
 
 std::unique_ptr<v8::Platform> js_platform;
 
@@ -56,6 +58,18 @@ uint64_t js_clock_ns(void)
 
     (void)clock_gettime(CLOCK_MONOTONIC, &ts);
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+void js_bound_memories(uint64_t bytes)
+{
+    char flag[64];
+
+    if (js_platform)
+        return;
+    (void)snprintf(flag, sizeof flag, "--wasm-max-mem-pages=%llu",
+                   (unsigned long long)(bytes < WASM_BYTES_MAX ? bytes : WASM_BYTES_MAX) /
+                       WASM_PAGE_BYTES);
+    v8::V8::SetFlagsFromString(flag);
 }
 
 void js_start(const char *flags)
@@ -369,12 +383,38 @@ void js_terminate(struct js *js)
         js->isolate->RequestInterrupt(on_interrupt, (void *)(uintptr_t)entry);
 }
 
+/*
+ * WebAssembly's memories don't come from the allocator. V8 counts them with what is outside of its heap, and
+ * so does this, in ticks: what one passes over between two of them is bounded by js_bound_memories().
+ * Memories that nobody has any more count until a GC.
+ */
+static bool has_too_much_outside(js *js)
+{
+    /* by nothing: it is how to ask, without the walk over all pages that GetHeapStatistics() is */
+    int64_t bytes = js->isolate->AdjustAmountOfExternalAllocatedMemory(0);
+
+    return bytes > (int64_t)(js->options.heap_bytes + js->allocator->used());
+}
+
+static void look_outside(js *js)
+{
+    if (js->shields > 0 || !has_too_much_outside(js))
+        return;
+    js->isolate->LowMemoryNotification();
+    if (js_stopped(js) || !has_too_much_outside(js))
+        return;
+    js->out_of_memory = true;
+    on_heap_limit(js->isolate, (void *)(uintptr_t)js->running.load(std::memory_order_relaxed));
+}
+
 /* On the owner's thread, in the midst of JavaScript. An ask that its entry did not live to see is
  * answered in the next one: a tick too many does no harm. */
 static void on_tick(v8::Isolate *isolate, void *)
 {
     js *js = js_of(isolate);
 
+    if (!js_stopped(js))
+        look_outside(js);
     if (js->tick && !js_stopped(js)) {
         v8::Isolate::DisallowJavascriptExecutionScope never(
             isolate, v8::Isolate::DisallowJavascriptExecutionScope::CRASH_ON_FAILURE);

@@ -53,6 +53,10 @@ class Allocator : public v8::ArrayBuffer::Allocator
     void *AllocateUninitialized(size_t bytes) override;
     void Free(void *data, size_t bytes) override;
     bool refused = false; /* the last allocation */
+    size_t used() const
+    {
+        return used_bytes;
+    }
 
   private:
     bool admit(size_t bytes, const void *data);

@@ -279,7 +279,7 @@ static struct js *load_cold(const struct heritage *heritage)
     static struct problem problem; /* 8 kB */
     struct js *js;
 
-    bundle_start_v8();
+    bundle_start_v8(heritage);
     js = bundle_load(heritage, &problem);
     if (!js)
         log_error("worker can't load the bundle", log_str("problem", problem.text));

@@ -99,7 +99,7 @@ static int prove_in_child(const struct zygote *z, struct problem *problem)
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != zygote)
             _exit(1);
         (void)close(pair[0]);
-        bundle_start_v8();
+        bundle_start_v8(z->heritage);
         js = bundle_load(z->heritage, problem);
         if (js && bundle_prove(js, z->heritage, problem) == 0) {
             bundle_code_write(js, code_fd);
@@ -135,7 +135,7 @@ static int prove_here(struct zygote *z, struct problem *problem, struct zygote_m
 {
     uint64_t start_ms = mono_ms();
 
-    bundle_start_v8();
+    bundle_start_v8(z->heritage);
     z->js = bundle_load(z->heritage, problem);
     if (!z->js)
         return -EINVAL;

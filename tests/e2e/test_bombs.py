@@ -42,6 +42,11 @@ MEMORY = {
     "table": "const keep = {}; for (let i = 0;; i++) keep['k' + i] = i;",
     "closures": "const keep = []; for (let i = 0;; i++) { const a = [i, i, i, i]; keep.push(() => a); }",
 }
+# V8's own memory, outside of its heap and of what holds ArrayBuffers
+WASM_MEMORY = {
+    "memories": "const keep = []; for (;;) { const m = new WebAssembly.Memory({initial: 16}); new Uint8Array(m.buffer).fill(1); keep.push(m); }",
+    "growth": "const m = new WebAssembly.Memory({initial: 1}); const keep = []; for (;;) { try { m.grow(16); } catch { keep.push(new WebAssembly.Memory({initial: 16})); } }",
+}
 assert len(CPU) == 16 and len(MEMORY) == 10
 
 ROUTES = [{"match": "/bomb/*"}]
@@ -53,7 +58,7 @@ globalThis.renderPage = (url) => {
   console.log('bomb at ' + url);
   return bomb();
 };
-""" % ",".join(f"{name}() {{ {code} }}" for name, code in {**CPU, **MEMORY}.items())
+""" % ",".join(f"{name}() {{ {code} }}" for name, code in {**CPU, **MEMORY, **WASM_MEMORY}.items())
 
 
 def explode(server, name, round_number, wanted):
@@ -89,3 +94,24 @@ def test_a_render_that_takes_all_memory(ssrd, name):
     for i in range(ROUNDS):
         explode(server, name, i, (500,))
     assert server.status()["restarts"]["crash"] == 0
+
+
+@pytest.mark.parametrize("name", WASM_MEMORY)
+def test_memories_of_webassembly_count_as_memory(ssrd, name):
+    server = ssrd(BUNDLE, {"render": {"timeout": "60s", "heap": "32MiB"}, "routes": ROUTES})
+    for i in range(2):
+        explode(server, name, i, (500,))
+    assert server.status()["restarts"]["crash"] == 0
+
+
+def test_garbage_of_webassembly_is_collected_first(ssrd):
+    code = "for (let i = 0; i < 100; i++) new Uint8Array(new WebAssembly.Memory({initial: 16}).buffer).fill(1); return 'enough';"
+    server = ssrd(BUNDLE.replace("for (;;) {}", code, 1), {"render": {"timeout": "60s", "heap": "32MiB"}})
+    assert server.get("/bomb/loop/0").text == "enough"
+
+
+def test_no_memory_of_webassembly_grows_beyond_the_heap(ssrd):
+    server = ssrd(BUNDLE.replace("for (;;) {}", "return String(new WebAssembly.Memory({initial: 1}).grow(16384));", 1),
+                  {"render": {"timeout": "60s", "heap": "32MiB"}})
+    assert server.get("/bomb/loop/0").status == 500
+    assert "RangeError" in server.wait_log("render failed")

@@ -39,6 +39,11 @@ static unsigned isolates, watchdogs, renders;
 static bool is_armed;
 static uint64_t last_timeout_ms;
 
+void js_bound_memories(uint64_t bytes)
+{
+    (void)bytes;
+}
+
 void js_start(const char *flags)
 {
     (void)flags;
