@@ -74,7 +74,7 @@ def test_a_client_that_leaves_aborts_what_no_cache_keeps(ssrd):
 
 
 def test_the_deadline_aborts_after_the_answer(ssrd):
-    server = ssrd(LISTENING, {"workers": 1, "render": {"timeout": "50ms"}, "bundle": {"warmup": []}})
+    server = ssrd(LISTENING, {"workers": 1, "render": {"timeout": "500ms"}, "bundle": {"warmup": []}})
     assert server.get("/late").status == 504
     server.wait_log("aborted /late TimeoutError")
 
