@@ -398,10 +398,13 @@ static int serve(struct statics *s, struct conn *c, const struct http_parse *hea
         static_file_done(&file);
         return 0;
     }
-    if (hot && hot->page.path_hash == file.stamp)
+    if (hot && hot->page.path_hash == file.stamp) {
         (void)hot_hold(hot);
-    else
+    } else {
+        if (hot) /* what has grown large has no place there, and would be looked for in vain */
+            hot_remove(http->hot, hot);
         hot = is_small(&file) ? load(s, root, key, &file) : NULL;
+    }
     if (hot) {
         hot->page.fresh_until_ms = http->now_ms + STATIC_FRESH_MS;
         if (!hot->cached)

@@ -332,3 +332,16 @@ def test_a_folder_that_is_not_there_refuses_start_and_reload(ssrd, run, tmp_path
     assert "static[0].root" in server.log and "no such folder" in server.log
     assert run(harness.SSRD, "-t", "-c", server.config_file).returncode == 1
 
+
+
+def test_a_small_file_that_has_grown_large_leaves_the_hot_cache(site):
+    server = site()
+
+    def kept(count):
+        return lambda: f"\nssrd_hot_cache_entries {count}\n" in server.admin("/metrics").text
+
+    assert server.get("/assets/app.js").text == "console.log('app')"
+    harness.until(kept(1), "it is kept")
+    write(f"{site.root}/app.js", BIG)
+    harness.until(lambda: server.get("/assets/app.js").body == BIG, "the new content")
+    harness.until(kept(0), "its old content is given back")
