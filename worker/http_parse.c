@@ -91,6 +91,10 @@ static const llhttp_settings_t settings = {
     .on_headers_complete = on_headers_complete,
     .on_body = http_on_body,
     .on_chunk_header = http_on_chunk_header,
+    .on_chunk_extension_name = http_on_chunk_extension,
+    .on_chunk_extension_name_complete = http_on_chunk_extension_complete,
+    .on_chunk_extension_value = http_on_chunk_extension,
+    .on_chunk_extension_value_complete = http_on_chunk_extension_complete,
     .on_message_complete = http_on_message_complete,
 };
 

@@ -83,8 +83,9 @@ struct http_parse {
     bool https;     /* by which the client came to that proxy, or the URL that a back end gave */
     bool in_name;
     bool folded;
-    bool complete;   /* llhttp has seen the end of the message */
-    uint8_t trailer; /* enum http_trailer */
+    bool complete;      /* llhttp has seen the end of the message */
+    bool has_extension; /* the name or value of a chunk extension that is being read has a byte */
+    uint8_t trailer;    /* enum http_trailer */
 
     uint16_t status;         /* what to answer to a request that was refused */
     const char *reason;      /* a literal; goes to the client */

@@ -41,6 +41,28 @@ int http_on_chunk_header(llhttp_t *llhttp)
     return refused || llhttp->content_length > 0 ? refused : HPE_PAUSED;
 }
 
+/* Names and values of chunk extensions have at least one character (RFC 9112 section 7.1.1); llhttp 8.1 takes "0;;a" and "0;a=". */
+int http_on_chunk_extension(llhttp_t *llhttp, const char *at, size_t bytes)
+{
+    struct http_parse *p = llhttp->data;
+
+    (void)at;
+    p->has_extension = p->has_extension || bytes > 0;
+    return 0;
+}
+
+int http_on_chunk_extension_complete(llhttp_t *llhttp)
+{
+    struct http_parse *p = llhttp->data;
+
+    if (!p->has_extension) {
+        (void)http_parse_refuse(p, 400, "the request body is malformed");
+        return HPE_USER;
+    }
+    p->has_extension = false;
+    return 0;
+}
+
 int http_on_message_complete(llhttp_t *llhttp)
 {
     struct http_parse *p = llhttp->data;
@@ -109,7 +131,7 @@ enum http_progress http_parse_body(struct http_parse *p, const char *data, size_
         return http_parse_refuse(p, 400, "the request body is malformed");
     if (error == HPE_PAUSED)
         return HTTP_WHOLE;
-    if (error == HPE_USER || error == HPE_CB_CHUNK_HEADER) /* ours, which has said why */
+    if (error != HPE_OK && p->status != 0) /* a callback's, which has said why */
         return HTTP_REFUSED;
     if (error != HPE_OK)
         return http_parse_refuse(p, 400, "the request body is malformed");

@@ -25,6 +25,8 @@ static inline enum http_progress http_parse_refuse(struct http_parse *parse, uin
 /* Callbacks of llhttp. */
 int http_on_body(llhttp_t *llhttp, const char *at, size_t bytes);
 int http_on_chunk_header(llhttp_t *llhttp);
+int http_on_chunk_extension(llhttp_t *llhttp, const char *at, size_t bytes);
+int http_on_chunk_extension_complete(llhttp_t *llhttp);
 int http_on_message_complete(llhttp_t *llhttp);
 
 #endif

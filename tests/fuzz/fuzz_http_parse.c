@@ -102,7 +102,7 @@ static bool take_extension(struct chunked *c)
     if (!step_over(c, "="))
         return true;
     if (!step_over(c, "\""))
-        return take_token(c) || true; /* llhttp has "a=" for one without a value */
+        return take_token(c);
     return take_text(c, "\"") && step_over(c, "\"");
 }
 

@@ -265,6 +265,45 @@ static void bodies_that_are_wrong_or_too_large_are_refused(void **state)
     assert_int_equal(parse.status, 413);
 }
 
+static void chunk_extensions_have_names_and_values(void **state)
+{
+    static const struct {
+        const char *body;
+        enum http_progress wanted;
+    } rows[] = {
+        {"0;a\r\n\r\n", HTTP_WHOLE},
+        {"0;a;b\r\n\r\n", HTTP_WHOLE},
+        {"0;a=b\r\n\r\n", HTTP_WHOLE},
+        {"0;a=\"b c\";d=e\r\n\r\n", HTTP_WHOLE},
+        {"0;a=\"\"\r\n\r\n", HTTP_WHOLE},
+        {"0;\r\n\r\n", HTTP_REFUSED},
+        {"0;;\r\n\r\n", HTTP_REFUSED},
+        {"0;;a\r\n\r\n", HTTP_REFUSED},
+        {"0;a;;b\r\n\r\n", HTTP_REFUSED},
+        {"0;=b\r\n\r\n", HTTP_REFUSED},
+        {"0;a=\r\n\r\n", HTTP_REFUSED},
+        {"0;a=;b\r\n\r\n", HTTP_REFUSED},
+        {"1;;a\r\nx\r\n0\r\n\r\n", HTTP_REFUSED},
+        {"0;a=\"b\r\n\r\n", HTTP_REFUSED},
+    };
+    size_t used;
+
+    (void)state;
+    for (size_t i = 0; i < array_len(rows); i++) {
+        const char *body = rows[i].body;
+        enum http_progress progress = HTTP_MORE;
+
+        assert_int_equal(status_with("Transfer-Encoding: chunked\r\n"), 0);
+        assert_int_equal(http_parse_body(&parse, body, strlen(body), NULL, NULL, &used),
+                         rows[i].wanted);
+        assert_int_equal(status_with("Transfer-Encoding: chunked\r\n"), 0);
+        for (const char *at = body; progress == HTTP_MORE && *at; at++)
+            progress = http_parse_body(&parse, at, 1, NULL, NULL, &used);
+        assert_int_equal(progress, rows[i].wanted);
+        assert_int_equal(parse.status, rows[i].wanted == HTTP_WHOLE ? 0 : 400);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +317,7 @@ int main(void)
         cmocka_unit_test(limits_have_their_own_answers),
         cmocka_unit_test(expect_is_understood_or_417),
         cmocka_unit_test(a_chunked_body_is_decoded_and_ends_where_it_ends),
+        cmocka_unit_test(chunk_extensions_have_names_and_values),
         cmocka_unit_test(bodies_that_are_wrong_or_too_large_are_refused),
     };
 
