@@ -214,12 +214,13 @@ static double seconds_between(uint64_t from_ms, uint64_t to_ms)
     return ((double)to_ms - (double)from_ms) / 1000.0;
 }
 
-/* Are key and path inside what was copied, and the path inside the key? Foreign bytes. */
+/* Are key, path and tags inside what was copied, and the path inside the key? Foreign bytes. */
 static bool entry_whole(const struct page *page, size_t copied_bytes)
 {
     return copied_bytes >= sizeof *page && page->key_bytes <= copied_bytes - sizeof *page &&
            page->path_offset >= sizeof *page && page->path_bytes <= page->key_bytes &&
-           page->path_offset - sizeof *page <= page->key_bytes - page->path_bytes;
+           page->path_offset - sizeof *page <= page->key_bytes - page->path_bytes &&
+           copied_bytes >= page->variants_offset && page_check_struct(page, page->bytes) == 0;
 }
 
 /* What an entry is: worker/fragment.h, worker/hints_shared.h, worker/vary.h. */
@@ -232,6 +233,18 @@ static const char *kind_of(const struct page *page)
     return page_is_vary(page) ? "variants" : "page";
 }
 
+/* As the application wrote them; [] where there is no memory, as without any. */
+static json_t *tags_json(const struct page *page)
+{
+    json_t *tags = json_array();
+    struct span tag;
+    uint32_t at = 0;
+
+    while (tags != NULL && page_next_tag(page, &at, &tag))
+        (void)json_array_append_new(tags, bytes_json(tag.data, tag.bytes));
+    return tags;
+}
+
 /* A key begins with the host; the path follows. A fragment's is a mark and its name, that of hints a mark and a number. */
 static json_t *entry_json(const struct walk *walk, const struct page *page, unsigned heat)
 {
@@ -239,14 +252,14 @@ static json_t *entry_json(const struct walk *walk, const struct page *page, unsi
     size_t mark_bytes = kind[0] == 'f' || kind[0] == 'h';
     size_t host_bytes = mark_bytes > 0 ? 0 : page->path_offset - sizeof *page;
 
-    return json_pack("{s:s s:o s:o s:o s:i s:I s:f s:f s:i s:i s:f}", "kind", kind, "url",
+    return json_pack("{s:s s:o s:o s:o s:i s:I s:f s:f s:i s:o s:f}", "kind", kind, "url",
                      bytes_json(page_at(page, page->path_offset), page->path_bytes), "host",
                      bytes_json(page_key(page), host_bytes), "key",
                      bytes_json(page_key(page) + mark_bytes, page->key_bytes - mark_bytes),
                      "status", (int)page->status, "bytes", (json_int_t)page->bytes, "age_s",
                      seconds_between(page->stored_ms, walk->now_ms), "ttl_s",
                      seconds_between(walk->now_ms, page->fresh_until_ms), "heat", (int)heat, "tags",
-                     (int)page->tag_count, "render_ms", (double)page->render_us / 1000.0);
+                     tags_json(page), "render_ms", (double)page->render_us / 1000.0);
 }
 
 static bool list_page(void *arg, const struct page *page, size_t copied_bytes, unsigned heat)

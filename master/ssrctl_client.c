@@ -234,7 +234,7 @@ int client_receive(struct client *client, unsigned timeout_s, json_t **ret_answe
         }
     }
     *ret_answer = json_loadb(client->buffer + client->used,
-                             (size_t)(eol - client->buffer) - client->used, 0, &error);
+                             (size_t)(eol - client->buffer) - client->used, JSON_ALLOW_NUL, &error);
     client->used = (size_t)(eol - client->buffer) + 1;
     if (!json_is_object(*ret_answer)) {
         json_decref(*ret_answer);

@@ -11,14 +11,22 @@
 #include <inttypes.h>
 #include <string.h>
 
-static void print_escaped(FILE *out, const char *text, const char *allowed)
+static bool is_among(uint32_t code, const char *list)
 {
-    size_t bytes = strlen(text), step;
+    return code > 0 && code < 0x80 && strchr(list, (int)code) != NULL;
+}
+
+/* Control characters but those allowed, and whatever else is named. */
+static void print_bytes(FILE *out, const char *text, size_t bytes, const char *allowed,
+                        const char *escaped)
+{
+    size_t step;
     uint32_t code;
 
     for (size_t i = 0; i < bytes; i += step) {
         step = utf8_next(text + i, bytes - i, &code);
-        if (step == 0 || (utf8_is_control(code) && strchr(allowed, (int)code) == NULL)) {
+        if (step == 0 || (utf8_is_control(code) && !is_among(code, allowed)) ||
+            is_among(code, escaped)) {
             step = step == 0 ? 1 : step;
             for (size_t k = i; k < i + step; k++)
                 (void)fprintf(out, "\\x%02x", (unsigned char)text[k]);
@@ -26,6 +34,11 @@ static void print_escaped(FILE *out, const char *text, const char *allowed)
             (void)fwrite(text + i, 1, step, out);
         }
     }
+}
+
+static void print_escaped(FILE *out, const char *text, const char *allowed)
+{
+    print_bytes(out, text, strlen(text), allowed, "");
 }
 
 void print_text(FILE *out, const char *text)
@@ -43,6 +56,17 @@ static const char *text_of(const json_t *object, const char *name)
     const char *text = json_string_value(json_object_get(object, name));
 
     return text == NULL || text[0] == '\0' ? "-" : text;
+}
+
+/* A field that may hold any byte, NUL as well. */
+static void print_field(FILE *out, const json_t *object, const char *name)
+{
+    const json_t *field = json_object_get(object, name);
+
+    if (json_string_length(field) == 0)
+        (void)fputc('-', out);
+    else
+        print_bytes(out, json_string_value(field), json_string_length(field), "", "");
 }
 
 struct cell {
@@ -199,7 +223,28 @@ void print_cache(FILE *out, const json_t *cache)
 
 void print_entries_head(FILE *out)
 {
-    (void)fputs("status      size      age      ttl    render  heat  tags  url\n", out);
+    (void)fputs("status      size      age      ttl    render  heat  url  tags\n", out);
+}
+
+static void print_host_and_url(FILE *out, const json_t *entry)
+{
+    if (json_string_length(json_object_get(entry, "host")) > 0)
+        print_field(out, entry, "host");
+    print_field(out, entry, "url");
+}
+
+/* With commas between them; a comma or a space within one is escaped, so that scripts can part them. */
+static void print_tags(FILE *out, const json_t *tags)
+{
+    for (size_t i = 0; i < json_array_size(tags); i++) {
+        const json_t *tag = json_array_get(tags, i);
+
+        if (i > 0)
+            (void)fputc(',', out);
+        print_bytes(out, json_string_value(tag), json_string_length(tag), "", ", ");
+    }
+    if (json_array_size(tags) == 0)
+        (void)fputc('-', out);
 }
 
 /* Host and URL of a page; of what is none, what it is and its key. */
@@ -209,11 +254,10 @@ static void print_name(FILE *out, const json_t *entry)
 
     if (strcmp(kind, "fragment") == 0) {
         (void)fputs("fragment ", out);
-        print_escaped(out, text_of(entry, "key"), "");
+        print_field(out, entry, "key");
         return;
     }
-    print_escaped(out, text_of(entry, "host"), "");
-    print_escaped(out, text_of(entry, "url"), "");
+    print_host_and_url(out, entry);
     if (strcmp(kind, "variants") == 0)
         (void)fputs(" (what its variants differ by)", out);
 }
@@ -227,8 +271,10 @@ void print_entry(FILE *out, const json_t *entry)
     (void)fprintf(out, "%6s %9s", status.text, SIZE(entry, "bytes"));
     (void)fprintf(out, " %8s", DURATION(entry, "age_s"));
     (void)fprintf(out, " %8s %6.1f ms", DURATION(entry, "ttl_s"), number(entry, "render_ms"));
-    (void)fprintf(out, " %5.0f %5.0f  ", number(entry, "heat"), number(entry, "tags"));
+    (void)fprintf(out, " %5.0f  ", number(entry, "heat"));
     print_name(out, entry);
+    (void)fputs("  ", out);
+    print_tags(out, json_object_get(entry, "tags"));
     (void)fputc('\n', out);
 }
 
@@ -253,16 +299,17 @@ void print_entry_whole(FILE *out, const json_t *entry)
     json_t *variants = json_object_get(entry, "variants");
 
     (void)fputs("url     ", out);
-    print_escaped(out, text_of(entry, "host"), "");
-    print_escaped(out, text_of(entry, "url"), "");
+    print_host_and_url(out, entry);
     (void)fputs("\nkey     ", out);
-    print_escaped(out, text_of(entry, "key"), "");
+    print_field(out, entry, "key");
     (void)fprintf(out, "\nstatus  %.0f\nsize    %s\n", number(entry, "status"),
                   SIZE(entry, "bytes"));
     (void)fprintf(out, "age     %s\n", DURATION(entry, "age_s"));
     (void)fprintf(out, "ttl     %s\n", DURATION(entry, "ttl_s"));
-    (void)fprintf(out, "render  %.1f ms\nheat    %.0f\ntags    %.0f\n", number(entry, "render_ms"),
-                  number(entry, "heat"), number(entry, "tags"));
+    (void)fprintf(out, "render  %.1f ms\nheat    %.0f\ntags    ", number(entry, "render_ms"),
+                  number(entry, "heat"));
+    print_tags(out, json_object_get(entry, "tags"));
+    (void)fputc('\n', out);
     for (void *it = json_object_iter(variants); it != NULL;
          it = json_object_iter_next(variants, it)) {
         const json_t *variant = json_object_iter_value(it);

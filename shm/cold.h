@@ -73,7 +73,7 @@ struct cold_figures {
 void cold_figures(struct cold *cold, struct cold_figures *ret_figures);
 
 /*
- * Call visit with a private, checked copy of each valid page's struct page and key (bodies not
+ * Call visit with a private, checked copy of each valid page's struct page, key and tags (bodies not
  * copied: body offsets must not be followed). Stops when visit returns false.
  * heat: how often it was read from here since the hand last came by, as far as is known without a
  * write at each read: 0, 1, 2 (twice or more). Reads of hot caches' copies are not in it.

@@ -21,7 +21,8 @@
 #define NO_SEGMENT UINT32_MAX
 /* Struct, key and tags of the largest page. */
 #define COLD_HEAD_BYTES_MAX                                                                        \
-    (sizeof(struct page) + PAGE_KEY_BYTES_MAX + 8 + PAGE_TAGS_MAX * sizeof(uint64_t))
+    (sizeof(struct page) + PAGE_KEY_BYTES_MAX + PAGE_TAG_TEXT_BYTES_MAX + 16 +                     \
+     PAGE_TAGS_MAX * sizeof(uint64_t))
 /*
  * The figures of eviction, each the best of those tried on the traces of perf/eviction (its table
  * and what else was tried: perf/README.md).

@@ -6,6 +6,7 @@
 #include "shm/page.h"
 
 #include "shm/page_checksum.h"
+#include "shm/purge.h"
 
 #include <errno.h>
 #include <string.h>
@@ -50,15 +51,29 @@ static unsigned encodings_of(const struct page_source *source)
     return encodings;
 }
 
+#define TAG_LENGTH_BYTES sizeof(uint16_t)
+
+/* With a length before each; more than any page may have when there are too many. */
+static size_t tag_text_bytes(const struct page_source *source)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < source->tag_count && bytes <= PAGE_TAG_TEXT_BYTES_MAX; i++)
+        bytes += TAG_LENGTH_BYTES + source->tags[i].bytes;
+    return bytes;
+}
+
 size_t page_bytes(const struct page_source *source)
 {
     uint64_t bytes =
         sizeof(struct page) + table_count(encodings_of(source)) * sizeof(struct page_variant);
 
     if (source->key.bytes > PAGE_KEY_BYTES_MAX || source->tag_count > PAGE_TAGS_MAX ||
+        tag_text_bytes(source) > PAGE_TAG_TEXT_BYTES_MAX ||
         (uint64_t)source->path_offset_in_key + source->path_bytes > source->key.bytes)
         return 0;
-    bytes += aligned(source->key.bytes) + source->tag_count * sizeof(uint64_t);
+    bytes += aligned(source->key.bytes) + aligned(tag_text_bytes(source)) +
+             source->tag_count * sizeof(uint64_t);
     for (int i = 0; i < PAGE_VARIANTS_MAX; i++) {
         const struct page_variant_source *variant = &source->variant[i];
 
@@ -113,6 +128,28 @@ static void build_variant(const struct page_variant_source *from, struct page *b
         to->etag_offset = append(buf, offset, from->etag.data, from->etag.bytes);
 }
 
+/* Texts, then hashes. */
+static void append_tags(const struct page_source *source, struct page *buf, uint32_t *offset)
+{
+    char text[PAGE_TAG_TEXT_BYTES_MAX];
+    uint64_t hash[PAGE_TAGS_MAX];
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < source->tag_count; i++) {
+        uint16_t length = (uint16_t)source->tags[i].bytes;
+
+        memcpy(text + bytes, &length, sizeof length);
+        if (length > 0)
+            memcpy(text + bytes + sizeof length, source->tags[i].data, length);
+        bytes += sizeof length + length;
+        hash[i] = purge_tag_hash(source->tags[i].data, length);
+    }
+    buf->tag_count = (uint16_t)source->tag_count;
+    buf->tag_text_bytes = (uint16_t)bytes;
+    (void)append(buf, offset, text, bytes);
+    (void)append(buf, offset, hash, source->tag_count * sizeof hash[0]);
+}
+
 void page_build(const struct page_source *source, struct page *buf)
 {
     static const struct page_variant none[PAGE_VARIANTS_MAX];
@@ -134,13 +171,12 @@ void page_build(const struct page_source *source, struct page *buf)
     buf->flags = source->flags;
     buf->nonce = source->nonce;
     buf->status = source->status;
-    buf->tag_count = (uint32_t)source->tag_count;
     buf->encodings = (uint16_t)encodings_of(source);
     buf->key_bytes = (uint32_t)source->key.bytes;
     (void)append(buf, &offset, source->key.data, source->key.bytes);
     buf->path_offset = (uint32_t)sizeof *buf + source->path_offset_in_key;
     buf->path_bytes = source->path_bytes;
-    (void)append(buf, &offset, source->tags, source->tag_count * sizeof(uint64_t));
+    append_tags(source, buf, &offset);
     buf->variants_offset = append(buf, &offset, none, table_count(buf->encodings) * sizeof *none);
     table = (struct page_variant *)(void *)((char *)buf + buf->variants_offset);
     for (unsigned i = 0; i < PAGE_VARIANTS_MAX; i++) {
@@ -177,22 +213,62 @@ int page_check_struct(const struct page *page, size_t bytes)
     if (bytes < sizeof *page || page->magic != PAGE_MAGIC || page->bytes > bytes ||
         page->bytes % PAGE_ALIGN != 0)
         return -EINVAL;
-    if (page->key_bytes > PAGE_KEY_BYTES_MAX || page->tag_count > PAGE_TAGS_MAX)
+    if (page->key_bytes > PAGE_KEY_BYTES_MAX || page->tag_count > PAGE_TAGS_MAX ||
+        page->tag_text_bytes > PAGE_TAG_TEXT_BYTES_MAX)
         return -EINVAL;
     key_end = sizeof *page + (uint64_t)page->key_bytes;
     if (page->path_offset < sizeof *page ||
         (uint64_t)page->path_offset + page->path_bytes > key_end)
         return -EINVAL;
-    if (page->variants_offset != aligned(key_end) + page->tag_count * sizeof(uint64_t) ||
+    if (page->variants_offset !=
+            aligned(key_end) + aligned(page->tag_text_bytes) + page->tag_count * sizeof(uint64_t) ||
         !part_inside(page, page->variants_offset,
                      table_count(page->encodings) * sizeof(struct page_variant)))
         return -EINVAL;
     return 0;
 }
 
+bool page_next_tag(const struct page *page, uint32_t *at, struct span *ret_text)
+{
+    const char *texts = page_at(page, (uint32_t)aligned(sizeof *page + (uint64_t)page->key_bytes));
+    uint16_t length;
+
+    if (page->tag_text_bytes < *at + TAG_LENGTH_BYTES)
+        return false;
+    memcpy(&length, texts + *at, sizeof length);
+    if (page->tag_text_bytes - *at - TAG_LENGTH_BYTES < length)
+        return false;
+    *ret_text = (struct span){texts + *at + TAG_LENGTH_BYTES, length};
+    *at += (uint32_t)(TAG_LENGTH_BYTES + length);
+    return true;
+}
+
+size_t page_tag_texts(const struct page *page, struct span ret_texts[static PAGE_TAGS_MAX])
+{
+    uint32_t at = 0;
+    size_t count = 0;
+
+    while (count < PAGE_TAGS_MAX && page_next_tag(page, &at, &ret_texts[count]))
+        count++;
+    return count;
+}
+
+/* A text for each hash, and nothing behind the last. */
+static bool tags_whole(const struct page *page)
+{
+    struct span text;
+    uint32_t at = 0;
+
+    for (unsigned i = 0; i < page->tag_count; i++) {
+        if (!page_next_tag(page, &at, &text))
+            return false;
+    }
+    return at == page->tag_text_bytes;
+}
+
 int page_check(const struct page *page, size_t bytes, bool with_checksum)
 {
-    if (page_check_struct(page, bytes) != 0)
+    if (page_check_struct(page, bytes) != 0 || !tags_whole(page))
         return -EINVAL;
     for (unsigned i = 0; i <= table_count(page->encodings); i++) {
         if (!variant_inside(page, i))

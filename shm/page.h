@@ -5,7 +5,7 @@
  * other is a single copy. Shared by all workers.
  *
  * Layout, offsets from the start of the page, everything 8-byte aligned:
- *   struct page | key | tag hashes (uint64_t each) | struct page_variant each | their heads and bodies
+ *   struct page | key | tag texts | tag hashes (uint64_t each) | struct page_variant each | their heads and bodies
  * The key stands where its place is known before the struct has been read: who compares it waits for both
  * at once. Identity's variant is in the struct, the others in a table as long as the page needs.
  *
@@ -27,6 +27,8 @@ const char *page_encoding_name(enum page_encoding encoding);
 
 #define PAGE_MAGIC 0x45474150u /* "PAGE" */
 #define PAGE_TAGS_MAX 64
+/* Of all texts together, with the length before each: 64 of 256 bytes, which is what `cache.tags` takes. */
+#define PAGE_TAG_TEXT_BYTES_MAX (PAGE_TAGS_MAX * (sizeof(uint16_t) + 256))
 #define PAGE_KEY_BYTES_MAX 16384
 /* The first byte of the keys of what is no page: fragments (worker/fragment.h). A page's key begins with its host, in
  * which no control character may stand, or with the slash of its path. */
@@ -85,8 +87,9 @@ struct page {
     uint64_t
         sie_until_ms; /* may be served stale until then when the render fails; >= fresh_until_ms */
     uint32_t render_us; /* what it cost */
-    uint32_t tag_count;
-    uint32_t path_offset; /* path and query inside the key: for purge by prefix and `cache ls` */
+    uint16_t tag_count;
+    uint16_t tag_text_bytes; /* for people: purges ask the hashes. page_next_tag() reads them */
+    uint32_t path_offset;    /* path and query inside the key: for purge by prefix and `cache ls` */
     uint32_t path_bytes;
     uint32_t age_s; /* how old it was when it was stored, by its own Age */
     uint32_t nonce; /* PAGE_NONCE: which marks */
@@ -112,13 +115,13 @@ struct page_source {
     struct span key;
     uint32_t path_offset_in_key;
     uint32_t path_bytes;
-    const uint64_t *tags;
+    const struct span *tags; /* as the application wrote them; any bytes, 64 KiB at most each */
     size_t tag_count;
     struct page_variant_source variant[PAGE_VARIANTS_MAX];
 };
 
 /* Bytes that page_build() needs; 0 when the source is out of bounds (more than UINT32_MAX in
- * all, a key over PAGE_KEY_BYTES_MAX, more than PAGE_TAGS_MAX tags). */
+ * all, a key over PAGE_KEY_BYTES_MAX, more than PAGE_TAGS_MAX tags or PAGE_TAG_TEXT_BYTES_MAX of them). */
 size_t page_bytes(const struct page_source *source);
 
 /* Write the page into buf, which holds page_bytes() bytes at an address divisible by 8. */
@@ -177,6 +180,14 @@ static inline bool page_has_key(const struct page *page, const char *key, size_t
 {
     return page->key_bytes == key_bytes && page_bytes_equal(page_key(page), key, key_bytes);
 }
+
+/*
+ * The texts of the tags, one after the other: *at is 0 before the first. False: there is no more, or what stands
+ * there runs over its end. Safe on a struct, key and tags of which page_check_struct() alone has been asked.
+ */
+bool page_next_tag(const struct page *page, uint32_t *at, struct span *ret_text);
+/* All of them. Returns how many; they point into the page. */
+size_t page_tag_texts(const struct page *page, struct span ret_texts[static PAGE_TAGS_MAX]);
 
 static inline const uint64_t *page_tags(const struct page *page)
 {

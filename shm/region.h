@@ -14,7 +14,7 @@
 
 #define REGION_MAGIC 0x6e6f69676572641bull /* "ESC dregion", little-endian */
 #define REGION_VERSION                                                                             \
-    5u /* raised with each change of what a file keeps: struct page, index, ring */
+    6u /* raised with each change of what a file keeps: struct page, index, ring */
 
 #define REGION_PEERS_MAX 1024 /* workers alive at once, draining ones included */
 

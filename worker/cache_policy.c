@@ -114,12 +114,13 @@ static bool judge_vary(const struct config_key *key, const struct js_header *h, 
     return store;
 }
 
-/* Tags past the limit could not be purged by, so such a page is not stored. */
+/* Tags past the limits could not be purged by, so such a page is not stored. */
 static bool add_tag(struct cache_verdict *v, const char *tag, size_t bytes)
 {
-    if (v->tag_count == PAGE_TAGS_MAX)
+    v->tag_text_bytes += sizeof(uint16_t) + bytes;
+    if (v->tag_count == PAGE_TAGS_MAX || v->tag_text_bytes > PAGE_TAG_TEXT_BYTES_MAX)
         return deny(v, "tags");
-    v->tag[v->tag_count++] = purge_tag_hash(tag, bytes);
+    v->tag[v->tag_count++] = (struct span){tag, bytes};
     return true;
 }
 

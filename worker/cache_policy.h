@@ -24,8 +24,9 @@ struct cache_verdict {
     uint64_t age_ms;
     uint64_t swr_ms;
     uint64_t sie_ms;
-    uint64_t tag[PAGE_TAGS_MAX];
+    struct span tag[PAGE_TAGS_MAX]; /* point into the result */
     size_t tag_count;
+    size_t tag_text_bytes;
     bool packable;    /* set by the lander (encode.h): Vary names Accept-Encoding then */
     struct vary vary; /* headers beyond the key's policy that tell variants of the page apart */
     char detail[48];  /* why not, a token for Cache-Status; "" when stored */

@@ -222,7 +222,8 @@ void encoder_head(struct reply_text *t, struct span head, enum page_encoding enc
     }
 }
 
-static struct page_source source_of(const struct page *page)
+/* tags: room for the texts of the page's, which stay in it. */
+static struct page_source source_of(const struct page *page, struct span tags[static PAGE_TAGS_MAX])
 {
     struct page_source source = {
         .hash = page->hash,
@@ -240,8 +241,8 @@ static struct page_source source_of(const struct page *page)
         .key = {page_key(page), page->key_bytes},
         .path_offset_in_key = page->path_offset - (uint32_t)sizeof *page,
         .path_bytes = page->path_bytes,
-        .tags = page_tags(page),
-        .tag_count = page->tag_count,
+        .tags = tags,
+        .tag_count = page_tag_texts(page, tags),
     };
 
     for (unsigned i = 0; i < PAGE_VARIANTS_MAX; i++) {
@@ -295,7 +296,8 @@ struct hot_page *encoder_add(struct encoder *e, struct hot *hot, struct hot_page
                              enum page_encoding encoding, enum compress_effort effort)
 {
     const struct page_variant *v = page_variant(&from->page, PAGE_IDENTITY);
-    struct page_source source = source_of(&from->page);
+    struct span tags[PAGE_TAGS_MAX];
+    struct page_source source = source_of(&from->page, tags);
     struct hot_page *made = NULL;
     char *body = mi_malloc(v->body_bytes);
     size_t bytes;
@@ -331,7 +333,8 @@ enum page_encoding encoder_improvable(const struct page *page)
 struct hot_page *encoder_improve(struct hot *hot, struct hot_page *from,
                                  enum page_encoding encoding, struct span body)
 {
-    struct page_source source = source_of(&from->page);
+    struct span tags[PAGE_TAGS_MAX];
+    struct page_source source = source_of(&from->page, tags);
     struct hot_page *made = NULL;
 
     source.flags |= PAGE_PACKED_BEST(encoding);

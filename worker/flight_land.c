@@ -463,11 +463,8 @@ static void land(struct flight *f, const struct js_result *result, bool fresh)
     if (f->kind == FLIGHT_BYPASS) /* before the answer: whoever has it and asks, sees what it did */
         invalidate(all->worker->purge, all->http->config, TAILQ_FIRST(&f->requests)->head, result);
     judge(f, result, &l);
-    if (fresh && l.verdict.tag_count == 0) {
-        l.verdict.tag_count = f->stale->page.tag_count;
-        memcpy(l.verdict.tag, page_tags(&f->stale->page),
-               f->stale->page.tag_count * sizeof l.verdict.tag[0]);
-    }
+    if (fresh && l.verdict.tag_count == 0)
+        l.verdict.tag_count = page_tag_texts(&f->stale->page, l.verdict.tag);
     hot = result->status >= 200 ? build_page(f, &l.key, result, &l.verdict, &why) : NULL;
     if (!hot) {
         log_failure(f, result, why);

@@ -13,6 +13,7 @@
 #include "worker/key.h"
 #include "worker/render.h"
 #include "worker/request.h"
+#include "worker/small_entry.h"
 #include "worker/worker.h"
 
 #include <errno.h>
@@ -133,37 +134,26 @@ static bool set(void *arg, const char *name, size_t name_bytes, const struct js_
 {
     struct fragments *f = arg;
     struct worker *w = f->worker;
-    uint64_t now_ms = region_now_ms(w->heritage->region);
     char kind = (char)fragment->kind;
-    uint64_t tag[PAGE_TAGS_MAX];
-    struct key key;
+    struct span tag[PAGE_TAGS_MAX];
+    struct small_entry entry = {.ttl_ms = ttl_ms,
+                                .status = FRAGMENT_STATUS,
+                                .head = {&kind, 1},
+                                .body = {fragment->data, fragment->bytes},
+                                .tags = tag,
+                                .tag_count = tag_count};
+    struct page_source source;
     size_t bytes;
     bool entered;
     bool kept;
 
-    if (tag_count > PAGE_TAGS_MAX || !make_key(f, name, name_bytes, &key))
+    if (tag_count > PAGE_TAGS_MAX || !make_key(f, name, name_bytes, &entry.key))
         return false;
     entered = enter(f);
     for (size_t i = 0; i < tag_count; i++)
-        tag[i] = purge_tag_hash(tags[i].name, tags[i].name_bytes);
-    struct page_source source = {
-        .hash = key.hash,
-        .path_hash = purge_url_hash(key.data, key.bytes),
-        .epoch = epoch_of(w),
-        .edition = w->heritage->edition,
-        .stored_ms = now_ms,
-        .fresh_until_ms = now_ms + ttl_ms,
-        .swr_until_ms = now_ms + ttl_ms,
-        .sie_until_ms = now_ms + ttl_ms,
-        .status = FRAGMENT_STATUS,
-        .key = {key.data, key.bytes},
-        .path_offset_in_key = (uint32_t)key.bytes, /* an empty path: no prefix but "" is its own */
-        .tags = tag,
-        .tag_count = tag_count,
-        .variant[PAGE_IDENTITY] = {.head = {&kind, 1},
-                                   .body = {fragment->bytes > 0 ? fragment->data : "",
-                                            fragment->bytes}},
-    };
+        tag[i] = (struct span){tags[i].name, tags[i].name_bytes};
+    entry.epoch = epoch_of(w);
+    small_entry_source(w, &entry, &source);
     bytes = page_bytes(&source);
     kept = bytes > 0 && make_room(&f->in, bytes);
     if (kept) {

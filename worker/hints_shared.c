@@ -5,6 +5,7 @@
 #include "shm/cold.h"
 #include "shm/region.h"
 #include "worker/key.h"
+#include "worker/small_entry.h"
 
 #include <mimalloc.h>
 #include <string.h>
@@ -53,25 +54,21 @@ bool hints_shared(const struct worker *w, uint64_t hash, char ret_text[static HI
 
 static void put(const struct worker *w, uint64_t hash, uint64_t epoch, struct span links)
 {
-    uint64_t now_ms = region_now_ms(w->heritage->region);
     char text[KEY_BYTES];
-    struct key key = key_of(hash, text);
-    struct page_source source = {
-        .hash = key.hash,
-        .epoch = epoch,
-        .edition = w->heritage->edition,
-        .stored_ms = now_ms,
-        .fresh_until_ms = now_ms + KEPT_MS,
-        .swr_until_ms = now_ms + KEPT_MS,
-        .sie_until_ms = now_ms + KEPT_MS,
-        .status = HINTS_STATUS,
-        .key = {key.data, key.bytes},
-        .path_offset_in_key = (uint32_t)key.bytes, /* an empty path, as a fragment's */
-        .variant[PAGE_IDENTITY] = {.head = {"l", 1}, .body = links},
-    };
-    size_t bytes = page_bytes(&source);
-    struct page *page = bytes > 0 && bytes <= PAGE_ROOM ? mi_malloc(bytes) : NULL;
+    struct page_source source;
+    struct page *page;
+    size_t bytes;
 
+    small_entry_source(w,
+                       &(struct small_entry){.key = key_of(hash, text),
+                                             .epoch = epoch,
+                                             .ttl_ms = KEPT_MS,
+                                             .status = HINTS_STATUS,
+                                             .head = {"l", 1},
+                                             .body = links},
+                       &source);
+    bytes = page_bytes(&source);
+    page = bytes > 0 && bytes <= PAGE_ROOM ? mi_malloc(bytes) : NULL;
     if (!page)
         return;
     page_build(&source, page);
@@ -89,5 +86,5 @@ void hints_share(const struct worker *w, uint64_t hash, uint64_t epoch, struct s
         return;
     if (is_there && bytes == links.bytes && memcmp(there, links.data ? links.data : "", bytes) == 0)
         return;
-    put(w, hash, epoch, links.data ? links : (struct span){"", 0});
+    put(w, hash, epoch, links);
 }

@@ -19,6 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 static const struct region_sizes sizes = {.cold_bytes = MIB, .max_object_bytes = 64 * KIB};
 static const char *const urls[] = {"/a", "/b", "/prefix/c", "/d?e=f"};
+static const struct span tags[] = {{"t", 1}, {"\0\xff,", 3}, {"", 0}, {"a longer one", 12}};
 
 static char path[100];
 static unsigned char *good; /* the file before each input */
@@ -43,7 +44,9 @@ static int store(struct region *region, struct cold *cold, const char *url, char
                                      .letter = letter,
                                      .body_bytes = body_bytes,
                                      .epoch = purge_epoch(purge_of(region)),
-                                     .stored_ms = region_now_ms(region)});
+                                     .stored_ms = region_now_ms(region),
+                                     .tags = tags,
+                                     .tag_count = array_len(tags)});
 
     return cold_put(cold, page);
 }
@@ -120,9 +123,15 @@ static void ask(struct cold *cold, const char *url)
 
 static bool visit(void *arg, const struct page *page, size_t copied_bytes, unsigned heat)
 {
+    struct span tag;
+    uint32_t at = 0;
+
     (void)arg;
     assert(heat <= COLD_HEAT_MAX);
-    assert(copied_bytes >= sizeof *page);
+    assert(copied_bytes >= sizeof *page && copied_bytes <= page->bytes);
+    while (page_next_tag(page, &at, &tag))
+        assert(tag.data >= page_key(page) &&
+               tag.data + tag.bytes <= (const char *)page + copied_bytes);
     return true;
 }
 

@@ -95,7 +95,7 @@ static void end(struct session *session)
 
 static void put(const struct session *session, const char *url, char letter)
 {
-    uint64_t tag = purge_tag_hash("t", 1);
+    struct span tag = {"t", 1};
     autofree struct page *page =
         sample_page(&(struct sample){.path = url,
                                      .letter = letter,

@@ -59,12 +59,11 @@ static uint64_t hash_of(uint32_t key)
     return XXH3_64bits(&pair, sizeof pair);
 }
 
-static uint64_t tag_of(uint32_t key)
+static struct span tag_of(uint32_t key, char text[static 16])
 {
-    char tag[16];
-    int n = snprintf(tag, sizeof tag, "t%u", key / 7 % TAGS);
+    int n = snprintf(text, 16, "t%u", key / 7 % TAGS);
 
-    return purge_tag_hash(tag, (size_t)n);
+    return (struct span){text, (size_t)n};
 }
 
 /* --- pages that check themselves ---------------------------------------------------------- */
@@ -91,7 +90,8 @@ static struct page *render(struct actor *s, uint32_t key, uint64_t epoch, uint64
 {
     uint64_t serial = atomic_fetch_add_explicit(&s->board->serial, 1, memory_order_relaxed);
     size_t words = body_words(s);
-    uint64_t tag = tag_of(key);
+    char tag_text[16];
+    struct span tag = tag_of(key, tag_text);
     char path[32];
     size_t path_bytes = path_of(key, path);
     struct page_source source = {

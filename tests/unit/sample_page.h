@@ -22,7 +22,7 @@ struct sample {
     uint64_t stored_ms;
     uint64_t fresh_ms; /* 0: for a very long time */
     uint64_t hash;     /* 0: the path's */
-    const uint64_t *tags;
+    const struct span *tags;
     size_t tag_count;
 };
 

@@ -374,8 +374,10 @@ static void tags_come_from_all_three_places(void **state)
     r.tag_count = 1;
     cache_policy_judge(&policy, &r, &asked, &verdict);
     assert_int_equal(verdict.tag_count, 5);
-    assert_int_equal(verdict.tag[2], purge_tag_hash("c d", 3));
-    assert_int_equal(verdict.tag[4], purge_tag_hash("f", 1));
+    assert_int_equal(verdict.tag[2].bytes, 3);
+    assert_memory_equal(verdict.tag[2].data, "c d", 3);
+    assert_int_equal(verdict.tag[4].bytes, 1);
+    assert_memory_equal(verdict.tag[4].data, "f", 1);
 }
 
 static void a_page_with_too_many_tags_is_not_stored(void **state)
@@ -389,6 +391,25 @@ static void a_page_with_too_many_tags_is_not_stored(void **state)
         tags[i] = header("t", "");
     r.tags = tags;
     r.tag_count = array_len(tags);
+    cache_policy_judge(&policy, &r, &asked, &verdict);
+    assert_denied("tags");
+}
+
+static void a_page_with_too_much_text_in_its_tags_is_not_stored(void **state)
+{
+    static char text[PAGE_TAG_TEXT_BYTES_MAX];
+    struct config_policy policy = policy_auto();
+    struct js_result r = page(200);
+    struct js_header h = {.name = "surrogate-key", .name_bytes = 13, .value = text};
+
+    (void)state;
+    memset(text, 't', sizeof text);
+    r.headers = &h;
+    r.header_count = 1;
+    h.value_bytes = PAGE_TAG_TEXT_BYTES_MAX - sizeof(uint16_t);
+    cache_policy_judge(&policy, &r, &asked, &verdict);
+    assert_true(verdict.store);
+    h.value_bytes++;
     cache_policy_judge(&policy, &r, &asked, &verdict);
     assert_denied("tags");
 }
@@ -411,6 +432,7 @@ int main(void)
         cmocka_unit_test(what_authorization_asked_for_is_shared_only_on_the_pages_word),
         cmocka_unit_test(tags_come_from_all_three_places),
         cmocka_unit_test(a_page_with_too_many_tags_is_not_stored),
+        cmocka_unit_test(a_page_with_too_much_text_in_its_tags_is_not_stored),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

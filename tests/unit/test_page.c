@@ -14,7 +14,7 @@
 
 static struct page *two_tags(void)
 {
-    static const uint64_t tags[] = {11, 22};
+    static const struct span tags[] = {{"red", 3}, {"a\0b", 3}};
 
     return sample_page(&(struct sample){
         .path = "/shop?item=1", .letter = 'a', .body_bytes = 1001, .tags = tags, .tag_count = 2});
@@ -32,12 +32,17 @@ static void built_page_holds_what_went_in(void **state)
 {
     autofree struct page *page = two_tags();
     const struct page_variant *variant = page_variant(page, PAGE_IDENTITY);
+    struct span text[PAGE_TAGS_MAX];
 
     assert_true(page_has_key(page, "/shop?item=1", 12));
     assert_false(page_has_key(page, "/shop?item=2", 12));
     assert_memory_equal(page_at(page, page->path_offset), "/shop?item=1", page->path_bytes);
-    assert_int_equal(page_tags(page)[0], 11);
-    assert_int_equal(page_tags(page)[1], 22);
+    assert_int_equal(page_tags(page)[0], purge_tag_hash("red", 3));
+    assert_int_equal(page_tags(page)[1], purge_tag_hash("a\0b", 3));
+    assert_int_equal(page_tag_texts(page, text), 2);
+    assert_memory_equal(text[0].data, "red", text[0].bytes);
+    assert_int_equal(text[1].bytes, 3);
+    assert_memory_equal(text[1].data, "a\0b", 3);
     assert_memory_equal(page_at(page, variant->head_offset), "HTTP/1.1 200 OK\r\n", 17);
     assert_int_equal(variant->body_bytes, 1001);
     assert_true(sample_is(page, 'a'));
@@ -126,9 +131,14 @@ static void source_out_of_bounds_has_no_size(void **state)
 {
     struct page_source source = {.key = {"k", 1}, .path_bytes = 1};
     char key[1] = "k";
+    static struct span tags[PAGE_TAGS_MAX + 1];
 
     assert_int_not_equal(page_bytes(&source), 0);
+    source.tags = tags;
     source.tag_count = PAGE_TAGS_MAX + 1;
+    assert_int_equal(page_bytes(&source), 0);
+    source.tag_count = 1;
+    tags[0] = (struct span){key, PAGE_TAG_TEXT_BYTES_MAX - 1};
     assert_int_equal(page_bytes(&source), 0);
     source.tag_count = 0;
     source.path_offset_in_key = 1;
@@ -165,6 +175,17 @@ static void flipped_bit_anywhere_fails_the_check(void **state)
     }
 }
 
+static uint64_t sum_of_tags(const struct page *page)
+{
+    struct span text[PAGE_TAGS_MAX];
+    uint64_t sum = 0;
+
+    for (size_t i = 0, n = page_tag_texts(page, text); i < n; i++)
+        for (size_t k = 0; k < text[i].bytes; k++)
+            sum += (unsigned char)text[i].data[k];
+    return sum;
+}
+
 static uint64_t sum_of_variants(const struct page *page)
 {
     uint64_t sum = 0;
@@ -184,6 +205,53 @@ static uint64_t sum_of_variants(const struct page *page)
     return sum;
 }
 
+static struct page *tagged(const struct span *tags, size_t count)
+{
+    return sample_page(
+        &(struct sample){.path = "/t", .letter = 'a', .tags = tags, .tag_count = count});
+}
+
+static void tags_of_all_lengths_come_back_as_they_were(void **state)
+{
+    static char bytes[PAGE_TAG_TEXT_BYTES_MAX];
+    struct span text[PAGE_TAGS_MAX];
+    struct span tags[PAGE_TAGS_MAX];
+
+    memset(bytes, 0xff, sizeof bytes);
+    for (size_t i = 0; i < PAGE_TAGS_MAX; i++)
+        tags[i] = (struct span){bytes, i * 8}; /* the first has none */
+    autofree struct page *many = tagged(tags, PAGE_TAGS_MAX);
+    assert_int_equal(page_check(many, many->bytes, true), 0);
+    assert_int_equal(page_tag_texts(many, text), PAGE_TAGS_MAX);
+    for (size_t i = 0; i < PAGE_TAGS_MAX; i++) {
+        assert_int_equal(text[i].bytes, i * 8);
+        assert_memory_equal(text[i].data, bytes, i * 8);
+    }
+    tags[0].bytes = PAGE_TAG_TEXT_BYTES_MAX - sizeof(uint16_t); /* exactly so many */
+    autofree struct page *one = tagged(tags, 1);
+    assert_int_equal(page_check(one, one->bytes, true), 0);
+    assert_int_equal(page_tag_texts(one, text), 1);
+    assert_int_equal(text[0].bytes, tags[0].bytes);
+}
+
+/* The texts have lengths of their own, behind the struct. */
+static void tag_text_that_runs_over_is_refused(void **state)
+{
+    static const struct span tags[] = {{"one", 3}, {"two", 3}};
+    autofree struct page *page = tagged(tags, 2);
+    struct span text[PAGE_TAGS_MAX];
+    char *length = (char *)page + sizeof *page + 8; /* the key "/t", padded */
+
+    assert_int_equal(page_tag_texts(page, text), 2);
+    for (unsigned wrong = 0; wrong <= UINT16_MAX; wrong++) {
+        uint16_t value = (uint16_t)wrong;
+
+        memcpy(length, &value, sizeof value);
+        assert_int_equal(page_check(page, page->bytes, false), wrong == 3 ? 0 : -EINVAL);
+        assert_in_range(page_tag_texts(page, text), 0, 5); /* and nothing outside is read */
+    }
+}
+
 /* Whatever it says, a page that passes the check can be read through its offsets. */
 static void damaged_page_never_leads_outside(void **state)
 {
@@ -198,6 +266,7 @@ static void damaged_page_never_leads_outside(void **state)
                 sum += (unsigned char)page_key(page)[i];
             for (uint32_t i = 0; i < page->tag_count; i++)
                 sum += page_tags(page)[i];
+            sum += sum_of_tags(page);
             sum += sum_of_variants(page);
         }
         ((unsigned char *)page)[bit / 8] ^= (unsigned char)(1u << bit % 8);
@@ -269,6 +338,8 @@ int main(void)
         cmocka_unit_test(checksum_leaves_no_vector_register_in_use),
         cmocka_unit_test(flipped_bit_anywhere_fails_the_check),
         cmocka_unit_test(damaged_page_never_leads_outside),
+        cmocka_unit_test(tags_of_all_lengths_come_back_as_they_were),
+        cmocka_unit_test(tag_text_that_runs_over_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,7 +100,7 @@ static void every_purge_moves_the_epoch(void **state)
 static void tag_covers_pages_that_carry_it(void **state)
 {
     struct fixture *f = *state;
-    uint64_t tags[] = {purge_tag_hash("red", 3), purge_tag_hash("blue", 4)};
+    struct span tags[] = {{"red", 3}, {"blue", 4}};
     autofree struct page *both = sample_page(&(struct sample){
         .path = "/a", .epoch = purge_epoch(f->purge), .tags = tags, .tag_count = 2});
     autofree struct page *one = sample_page(&(struct sample){

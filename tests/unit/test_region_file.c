@@ -48,7 +48,7 @@ static void purged_stays_purged(void **state)
 {
     static const char *const urls[] = {"/url", "/tagged", "/prefix/a", "/kept"};
     struct session s = begin();
-    uint64_t tag = purge_tag_hash("t", 1);
+    struct span tag = {"t", 1};
     autofree struct page *tagged = NULL;
 
     for (size_t i = 0; i < array_len(urls); i++)
