@@ -7,6 +7,7 @@
 
 #include "master/master.h"
 #include "shm/cold.h"
+#include "shm/hits.h"
 #include "shm/keypath.h"
 #include "shm/log.h"
 #include "shm/purge.h"
@@ -197,7 +198,8 @@ static void run_purge(struct master *master, const struct control_request *reque
 struct walk {
     struct evbuffer *out;
     struct cold *cold;
-    uint64_t now_ms;  /* cold clock */
+    uint64_t now_ms; /* cold clock */
+    const struct hits_now *hits;
     struct span path; /* ls: what paths begin with; get: what they are */
     bool truncated;
     size_t entries;
@@ -205,7 +207,7 @@ struct walk {
         char *data;
         size_t bytes;
         uint64_t hash;
-        unsigned heat;
+        struct cold_seen seen;
     } key[32]; /* get: those found; a path has one for each host and each varying header */
 };
 
@@ -246,23 +248,26 @@ static json_t *tags_json(const struct page *page)
 }
 
 /* A key begins with the host; the path follows. A fragment's is a mark and its name, that of hints a mark and a number. */
-static json_t *entry_json(const struct walk *walk, const struct page *page, unsigned heat)
+static json_t *entry_json(const struct walk *walk, const struct page *page,
+                          const struct cold_seen *seen)
 {
     const char *kind = kind_of(page);
     size_t mark_bytes = kind[0] == 'f' || kind[0] == 'h';
     size_t host_bytes = mark_bytes > 0 ? 0 : page->path_offset - sizeof *page;
 
-    return json_pack("{s:s s:o s:o s:o s:i s:I s:f s:f s:i s:o s:f}", "kind", kind, "url",
+    return json_pack("{s:s s:o s:o s:o s:i s:I s:f s:f s:I s:i s:o s:f}", "kind", kind, "url",
                      bytes_json(page_at(page, page->path_offset), page->path_bytes), "host",
                      bytes_json(page_key(page), host_bytes), "key",
                      bytes_json(page_key(page) + mark_bytes, page->key_bytes - mark_bytes),
                      "status", (int)page->status, "bytes", (json_int_t)page->bytes, "age_s",
                      seconds_between(page->stored_ms, walk->now_ms), "ttl_s",
-                     seconds_between(walk->now_ms, page->fresh_until_ms), "heat", (int)heat, "tags",
-                     tags_json(page), "render_ms", (double)page->render_us / 1000.0);
+                     seconds_between(walk->now_ms, page->fresh_until_ms), "hits",
+                     (json_int_t)hits_of(walk->hits, seen->slot, page), "heat", (int)seen->heat,
+                     "tags", tags_json(page), "render_ms", (double)page->render_us / 1000.0);
 }
 
-static bool list_page(void *arg, const struct page *page, size_t copied_bytes, unsigned heat)
+static bool list_page(void *arg, const struct page *page, size_t copied_bytes,
+                      const struct cold_seen *seen)
 {
     struct walk *walk = arg;
 
@@ -276,12 +281,13 @@ static bool list_page(void *arg, const struct page *page, size_t copied_bytes, u
         walk->truncated = true;
         return false;
     }
-    answer_json(walk->out, entry_json(walk, page, heat));
+    answer_json(walk->out, entry_json(walk, page, seen));
     walk->entries++;
     return true;
 }
 
-static bool note_key(void *arg, const struct page *page, size_t copied_bytes, unsigned heat)
+static bool note_key(void *arg, const struct page *page, size_t copied_bytes,
+                     const struct cold_seen *seen)
 {
     struct walk *walk = arg;
     struct key *key;
@@ -302,7 +308,7 @@ static bool note_key(void *arg, const struct page *page, size_t copied_bytes, un
     memcpy(key->data, page_key(page), page->key_bytes);
     key->bytes = page->key_bytes;
     key->hash = page->hash;
-    key->heat = heat;
+    key->seen = *seen;
     walk->entries++;
     return true;
 }
@@ -365,7 +371,7 @@ static bool answer_page(struct walk *walk, const struct key *key)
     if (page == NULL || cold_copy(walk->cold, &ref, key->data, key->bytes, page) != 0 ||
         !entry_whole(page, ref.page_bytes))
         return false;
-    entry = entry_json(walk, page, key->heat);
+    entry = entry_json(walk, page, &key->seen);
     if (entry == NULL || json_object_set_new(entry, "variants", variants_json(page)) != 0) {
         json_decref(entry);
         return false;
@@ -401,6 +407,21 @@ static void run_cache_get(struct walk *walk, const struct config *config, const 
         control_answer(walk->out, false, "not in the cold cache");
     else
         answer_end(walk);
+}
+
+static void run_walk(struct master *master, struct walk *walk,
+                     const struct control_request *request)
+{
+    struct hits_now *hits = hits_look(master_region(master));
+
+    walk->hits = hits;
+    if (hits == NULL)
+        control_answer(walk->out, false, "out of memory");
+    else if (request->verb == CONTROL_CACHE_LS)
+        run_cache_ls(walk, request->prefix);
+    else
+        run_cache_get(walk, master_config(master), request->url);
+    hits_look_free(hits);
 }
 
 /* the others */
@@ -449,10 +470,8 @@ enum control_next control_command(struct master *master, const char *http_path,
         run_purge(master, request, out);
         break;
     case CONTROL_CACHE_LS:
-        run_cache_ls(&walk, request->prefix);
-        break;
     case CONTROL_CACHE_GET:
-        run_cache_get(&walk, master_config(master), request->url);
+        run_walk(master, &walk, request);
         break;
     case CONTROL_LOG:
         run_log(out, request->level);

@@ -12,6 +12,7 @@
 #include "master/notify.h"
 #include "master/socket_path.h"
 #include "shm/cold.h"
+#include "shm/hits.h"
 #include "shm/log.h"
 #include "shm/region.h"
 #include "shm/stats.h"
@@ -493,6 +494,7 @@ int master_main(const struct master_options *options, struct config *config, str
     (void)event_base_dispatch(m.base);
     master_tell(&m.stop_askers, true, "stopped");
     (void)event_base_loop(m.base, EVLOOP_NONBLOCK); /* the answers leave */
+    hits_settle(m.region, m.cold);
     cold_close(take(m.cold));
     region_sync(m.region); /* no child is left to write to it */
     if (m.exit_code == 0)  /* else standard error has said why it ends */

@@ -223,7 +223,7 @@ void print_cache(FILE *out, const json_t *cache)
 
 void print_entries_head(FILE *out)
 {
-    (void)fputs("status      size      age      ttl    render  heat  url  tags\n", out);
+    (void)fputs("status      size      age      ttl    render      hits  url  tags\n", out);
 }
 
 static void print_host_and_url(FILE *out, const json_t *entry)
@@ -271,7 +271,7 @@ void print_entry(FILE *out, const json_t *entry)
     (void)fprintf(out, "%6s %9s", status.text, SIZE(entry, "bytes"));
     (void)fprintf(out, " %8s", DURATION(entry, "age_s"));
     (void)fprintf(out, " %8s %6.1f ms", DURATION(entry, "ttl_s"), number(entry, "render_ms"));
-    (void)fprintf(out, " %5.0f  ", number(entry, "heat"));
+    (void)fprintf(out, " %9s  ", COUNT(entry, "hits"));
     print_name(out, entry);
     (void)fputs("  ", out);
     print_tags(out, json_object_get(entry, "tags"));
@@ -306,8 +306,8 @@ void print_entry_whole(FILE *out, const json_t *entry)
                   SIZE(entry, "bytes"));
     (void)fprintf(out, "age     %s\n", DURATION(entry, "age_s"));
     (void)fprintf(out, "ttl     %s\n", DURATION(entry, "ttl_s"));
-    (void)fprintf(out, "render  %.1f ms\nheat    %.0f\ntags    ", number(entry, "render_ms"),
-                  number(entry, "heat"));
+    (void)fprintf(out, "render  %.1f ms\nhits    %s\nheat    %.0f\ntags    ",
+                  number(entry, "render_ms"), COUNT(entry, "hits"), number(entry, "heat"));
     print_tags(out, json_object_get(entry, "tags"));
     (void)fputc('\n', out);
     for (void *it = json_object_iter(variants); it != NULL;

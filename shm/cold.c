@@ -309,6 +309,34 @@ int cold_put(struct cold *cold, const struct page *page)
     return rc;
 }
 
+struct described {
+    const struct cold *cold;
+    uint64_t hash;
+    bool (*is)(const struct page *page, void *arg);
+    void *arg;
+};
+
+static enum index_found look_at_head(void *arg, uint64_t word, uint64_t *ret_stored_ms)
+{
+    const struct described *wanted = arg;
+    struct place place;
+    struct page head;
+
+    if (!read_head(wanted->cold, word, &head, &place))
+        return INDEX_DEAD;
+    *ret_stored_ms = head.stored_ms;
+    return head.hash == wanted->hash && wanted->is(&head, wanted->arg) ? INDEX_SAME : INDEX_OTHER;
+}
+
+bool cold_locate(struct cold *cold, uint64_t hash, bool (*is)(const struct page *page, void *arg),
+                 void *arg, uint64_t *ret_slot)
+{
+    struct described wanted = {cold, hash, is, arg};
+    uint64_t word;
+
+    return index_find(&cold->index, hash, look_at_head, &wanted, ret_slot, &word);
+}
+
 unsigned cold_delete(struct cold *cold, const char *key, size_t key_bytes, uint64_t hash)
 {
     struct wanted wanted = {cold, key, key_bytes, hash, 0};
@@ -405,7 +433,7 @@ void cold_walk(struct cold *cold, cold_visit *visit, void *arg)
         uint64_t word = index_load(&cold->index, slot);
 
         if (read_scratch(cold, word, &bytes) && purge_page_valid(cold->purge, cold->scratch) &&
-            !visit(arg, cold->scratch, bytes, heat_of(word)))
+            !visit(arg, cold->scratch, bytes, &(struct cold_seen){slot, heat_of(word)}))
             return;
     }
 }

@@ -50,6 +50,13 @@ int cold_copy(struct cold *cold, const struct cold_ref *ref, const char *key, si
  */
 int cold_put(struct cold *cold, const struct page *page);
 
+/*
+ * The slot of the index that leads to the page of this hash for which is() says yes, whatever its state. is():
+ * asked with a private copy of a struct page, nothing behind it. For figures: the page may be gone by now.
+ */
+bool cold_locate(struct cold *cold, uint64_t hash, bool (*is)(const struct page *page, void *arg),
+                 void *arg, uint64_t *ret_slot);
+
 /* Remove the page of a key, whatever its state. Returns how many slots were cleared. */
 unsigned cold_delete(struct cold *cold, const char *key, size_t key_bytes, uint64_t hash);
 
@@ -75,11 +82,16 @@ void cold_figures(struct cold *cold, struct cold_figures *ret_figures);
 /*
  * Call visit with a private, checked copy of each valid page's struct page, key and tags (bodies not
  * copied: body offsets must not be followed). Stops when visit returns false.
- * heat: how often it was read from here since the hand last came by, as far as is known without a
+ * seen->heat: how often it was read from here since the hand last came by, as far as is known without a
  * write at each read: 0, 1, 2 (twice or more). Reads of hot caches' copies are not in it.
  */
 #define COLD_HEAT_MAX 2
-typedef bool cold_visit(void *arg, const struct page *page, size_t copied_bytes, unsigned heat);
+struct cold_seen {
+    uint64_t slot; /* of the index: for hits_of() */
+    unsigned heat;
+};
+typedef bool cold_visit(void *arg, const struct page *page, size_t copied_bytes,
+                        const struct cold_seen *seen);
 void cold_walk(struct cold *cold, cold_visit *visit, void *arg);
 
 #endif

@@ -70,9 +70,11 @@ static void lay_out(struct region_header *header, const struct region_sizes *siz
         [REGION_PURGE] = purge_section_bytes(),
         [REGION_CLAIMS] = claims_section_bytes(),
         [REGION_POISON] = poison_section_bytes(),
+        [REGION_HITS] = hits_section_bytes(),
         [REGION_FILE] = has_file ? region_file_section_bytes() : 0,
         [REGION_INDEX] = slots * sizeof(uint64_t),
         [REGION_RING] = ring_table_bytes((uint32_t)segments),
+        [REGION_COUNTS] = hits_counts_bytes(slots),
         [REGION_SEGMENTS] = segments * segment_bytes,
     };
     uint64_t offset = align_up(sizeof *header, PAGE_ALIGN_BYTES);
@@ -118,14 +120,32 @@ static uint64_t available_bytes(void)
     return available;
 }
 
-/*
- * A zeroed, shared mapping, backed up to `backed_bytes`: what every process touches without asking.
- * Segments are backed one by one when first opened (ring_claim()): backing 256 MiB at once takes
- * 140 ms, more than a whole start may. The descriptor is not kept: the mapping holds the memory.
- * bytes may be more than memfd_bytes: the rest of the range is the caller's to fill.
- */
-static int map_memory(uint64_t bytes, uint64_t memfd_bytes, uint64_t backed_bytes, void **ret_base)
+static int back(int fd, uint64_t from, uint64_t to)
 {
+    int rc;
+
+    do {
+        rc = from < to && fallocate(fd, 0, (off_t)from, (off_t)(to - from)) != 0 ? errno : 0;
+    } while (rc == EINTR);
+    return -rc;
+}
+
+/* What is used only here and there gets its memory then. */
+static uint64_t unbacked_hits_bytes(const struct region_header *header)
+{
+    return header->section_offset[REGION_FILE] - header->section_offset[REGION_HITS] -
+           hits_backed_bytes();
+}
+
+/*
+ * A zeroed, shared mapping, backed where every process touches it without asking.
+ * Segments are backed one by one when first opened (ring_claim()): backing 256 MiB at once takes
+ * 140 ms, more than a whole start may; hits as they are counted. The descriptor is not kept: the mapping holds
+ * the memory. The region may be more than memfd_bytes: the rest of the range is the caller's to fill.
+ */
+static int map_memory(const struct region_header *header, uint64_t memfd_bytes, void **ret_base)
+{
+    const uint64_t *offset = header->section_offset;
     autofd int fd = memfd_create("ssrd", MFD_CLOEXEC);
     void *base;
     int rc;
@@ -134,12 +154,12 @@ static int map_memory(uint64_t bytes, uint64_t memfd_bytes, uint64_t backed_byte
         return -errno;
     if (ftruncate(fd, (off_t)memfd_bytes) != 0)
         return -errno;
-    do {
-        rc = fallocate(fd, 0, 0, (off_t)backed_bytes) != 0 ? errno : 0;
-    } while (rc == EINTR);
+    rc = back(fd, 0, offset[REGION_HITS] + hits_backed_bytes());
+    if (rc == 0 && memfd_bytes > offset[REGION_FILE])
+        rc = back(fd, offset[REGION_FILE], offset[REGION_COUNTS]);
     if (rc != 0)
-        return -rc;
-    base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        return rc;
+    base = mmap(NULL, header->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (base == MAP_FAILED)
         return -errno;
     *ret_base = base;
@@ -155,8 +175,7 @@ static int check_sizes(const struct region_sizes *sizes)
 }
 
 /* Map what is anonymous and write the header. */
-static int begin(struct region_header *header, uint64_t memfd_bytes, uint64_t backed_bytes,
-                 struct region **ret_region)
+static int begin(struct region_header *header, uint64_t memfd_bytes, struct region **ret_region)
 {
     struct region *region = calloc(1, sizeof *region);
     uint32_t level = LOG_INFO;
@@ -165,7 +184,7 @@ static int begin(struct region_header *header, uint64_t memfd_bytes, uint64_t ba
 
     if (region == NULL)
         return -ENOMEM;
-    rc = map_memory(header->bytes, memfd_bytes, backed_bytes, &base);
+    rc = map_memory(header, memfd_bytes, &base);
     if (base == NULL) {
         free(region);
         return rc;
@@ -191,9 +210,9 @@ int region_create(const struct region_sizes *sizes, struct region **ret_region)
     if (rc != 0)
         return rc;
     lay_out(&header, sizes, false);
-    if (header.bytes > available_bytes())
+    if (header.bytes - unbacked_hits_bytes(&header) > available_bytes())
         return -ENOSPC;
-    rc = begin(&header, header.bytes, header.section_offset[REGION_SEGMENTS], ret_region);
+    rc = begin(&header, header.bytes, ret_region);
     if (rc == 0)
         ring_init(region_at(*ret_region, REGION_RING), header.segments);
     return rc;
@@ -205,17 +224,15 @@ int region_open(const struct region_sizes *sizes, const char *path, struct regio
     struct region_header header;
     struct region_file_handle file;
     struct region *region = NULL;
-    uint64_t memory_bytes;
     int rc = check_sizes(sizes);
 
     if (rc != 0)
         return rc;
     lay_out(&header, sizes, true);
-    memory_bytes = header.section_offset[REGION_FILE];
     rc = region_file_take(path, &header, available_bytes(), &file, ret_report);
     if (rc != 0)
         return rc;
-    rc = begin(&header, memory_bytes, memory_bytes, &region);
+    rc = begin(&header, header.section_offset[REGION_FILE], &region);
     if (rc == 0)
         rc = region_file_map(region, &file);
     if (rc != 0) {

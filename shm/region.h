@@ -4,8 +4,8 @@
  * Made by the master before the first fork; children inherit it at the same address, but what
  * lies in it uses offsets all the same, because it may be a file that outlives us.
  *
- * Byte map: header | peers | stats | purge | claims | poison | file | index | ring | segments; each section
- * starts on a page.
+ * Byte map: header | peers | stats | purge | claims | poison | hits | file | index | ring | counts | segments;
+ * each section starts on a page.
  */
 #ifndef SSRD_SHM_REGION_H
 #define SSRD_SHM_REGION_H
@@ -26,7 +26,7 @@ struct region_sizes {
 };
 
 /*
- * A fresh region. All of it but the segments is backed now, a segment when it is first used, so
+ * A fresh region. All of it but segments and hits is backed now, a segment when it is first used, so
  * that memory that runs out is an error and never a SIGBUS. max_object_bytes is cut to a quarter of
  * the cold cache. 0 / -ENOMEM, -ENOSPC: not enough memory for all of it / -EINVAL: sizes out of
  * range.

@@ -9,9 +9,11 @@
  *   purge     struct purge
  *   claims    struct claims: who renders which key
  *   poison    struct poison: keys that are not rendered for now
+ *   hits      struct hits_rows: a row a peer; only what is used of it has memory
  *   file      struct region_file, then a struct purge as purge_kept.h keeps it; nothing without a file
  *   index     _Atomic uint64_t[slots]
  *   ring      struct ring_table: the hand, then a struct ring_segment for each segment
+ *   counts    _Atomic uint64_t[slots]: hits.h
  *   segments  segments * segment_bytes: the only section that counts against cache.cold
  *
  * Each section starts on a page. With cache.file those from `file` on are the file's, mapped behind
@@ -34,9 +36,11 @@ enum region_section {
     REGION_PURGE,
     REGION_CLAIMS,
     REGION_POISON,
+    REGION_HITS,
     REGION_FILE, /* from here on: what a file keeps */
     REGION_INDEX,
     REGION_RING,
+    REGION_COUNTS,
     REGION_SEGMENTS,
     REGION_SECTIONS,
 };
@@ -90,6 +94,9 @@ struct purge;
 void purge_init(struct purge *purge);
 size_t claims_section_bytes(void);
 size_t poison_section_bytes(void);
+size_t hits_section_bytes(void);
+size_t hits_backed_bytes(void); /* of those, what has memory from the start */
+size_t hits_counts_bytes(uint64_t slots);
 struct claims;
 void claims_init(struct claims *claims);
 

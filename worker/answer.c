@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* answer.c - what a request that waited is told, and what is counted (prototypes: flight.h). */
+#include "shm/hits.h"
 #include "shm/stats.h"
 #include "worker/conn.h"
 #include "worker/failure_page.h"
@@ -13,12 +14,16 @@
 #include <stdio.h>
 #include <string.h>
 
-void answer_count(const struct conn *c, enum reply_origin origin)
+/* from: NULL where there is no page yet. Hits of it are those answered from a cache. */
+void answer_count(const struct conn *c, enum reply_origin origin, struct hot_page *from)
 {
-    struct stats *stats = c->http->worker->stats;
+    const struct worker *w = c->http->worker;
+    struct stats *stats = w->stats;
 
     if (c->admin)
         return;
+    if (origin <= REPLY_STALE)
+        hits_count(w->hits, &from->hits_cell, &from->page);
     switch (origin) {
     case REPLY_HOT:
         stats_add(&stats->cache_hot, 1);
@@ -139,7 +144,7 @@ void answer_page(const struct flight *f, struct request *r, struct hot_page *hot
         return;
     }
     c = part(r);
-    answer_count(c, cache->origin);
+    answer_count(c, cache->origin, hot);
     if (r->as_json)
         request_reply_json(c, r->outer, hot, f->id);
     else

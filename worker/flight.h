@@ -249,7 +249,7 @@ void answer_gather_failure(struct conn *conn, const struct http_parse *head, uin
                            const struct flight *flight, const struct js_error *error);
 /* Its page has gone out in parts: whole, or cut, which the client sees. */
 void answer_stream_end(struct request *request, bool is_whole);
-void answer_count(const struct conn *conn, enum reply_origin origin);
+void answer_count(const struct conn *conn, enum reply_origin origin, struct hot_page *from);
 struct reply_cache answer_hit(const struct page *page, enum reply_origin origin, uint64_t now_ms);
 int64_t answer_ttl_s(const struct page *page, uint64_t now_ms);
 

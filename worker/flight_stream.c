@@ -285,7 +285,7 @@ static bool begin_answer(struct flight *f, const struct js_result *head,
         return false;
     f->stream->to = first;
     first->streams = f;
-    answer_count(first->conn, cache.origin);
+    answer_count(first->conn, cache.origin, NULL);
     stats_add(&f->all->worker->stats->streams, 1);
     conn_stream_begin(first->conn, first->outer, (struct span){text.data, text.bytes},
                       about.flags & PAGE_OWN_DATE, &cache);

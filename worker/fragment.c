@@ -6,6 +6,7 @@
 #include "worker/fragment.h"
 
 #include "shm/cold.h"
+#include "shm/hits.h"
 #include "shm/purge.h"
 #include "shm/region.h"
 #include "shm/stats.h"
@@ -21,6 +22,7 @@
 #include <string.h>
 
 #define KEEP_BYTES (256 * KIB) /* of a buffer, from call to call */
+#define COUNTED 256            /* fragments whose hits are counted without looking for them */
 static_assert(PAGE_KEY_FRAGMENT < ' ', "no host, no path");
 
 struct buffer {
@@ -28,11 +30,18 @@ struct buffer {
     size_t cap_bytes;
 };
 
+/* The place that a fragment's hash leads to counts those of the last one there. */
+struct counted {
+    uint64_t hash, stamp;
+    uint16_t cell;
+};
+
 struct fragments {
     struct js_fragments js;
     struct worker *worker;
     struct buffer out; /* what get() has found */
     struct buffer in;  /* what set() builds */
+    struct counted counted[COUNTED];
     char key[PAGE_KEY_BYTES_MAX];
 };
 
@@ -108,6 +117,19 @@ static void leave(const struct fragments *f, bool entered)
         f->worker->leave_native(f->worker);
 }
 
+/* It was found once more. None is kept in this process whose cell could be its own, as a page's is. */
+static void count(struct fragments *f, const struct page *page)
+{
+    struct counted *counted = &f->counted[page->hash % COUNTED];
+    uint64_t stamp = hits_stamp(page);
+
+    if (counted->hash != page->hash || counted->stamp != stamp) {
+        hits_give(f->worker->hits, counted->cell);
+        *counted = (struct counted){page->hash, stamp, 0};
+    }
+    hits_count(f->worker->hits, &counted->cell, page);
+}
+
 static bool get(void *arg, const char *name, size_t name_bytes, struct js_fragment *ret_fragment)
 {
     struct fragments *f = arg;
@@ -118,6 +140,8 @@ static bool get(void *arg, const char *name, size_t name_bytes, struct js_fragme
 
     found = make_key(f, name, name_bytes, &key) && find(f, &key) &&
             read_fragment(f->out.page, ret_fragment);
+    if (found)
+        count(f, f->out.page);
     stats_add(found ? &stats->fragments_hit : &stats->fragments_miss, 1);
     leave(f, entered); /* what was found lies in a buffer of our own */
     return found;

@@ -11,6 +11,8 @@
  */
 #include "worker/hot.h"
 
+#include "shm/hits.h"
+
 #include <errno.h>
 #include <mimalloc.h>
 #include <string.h>
@@ -25,6 +27,7 @@ struct slot {
 TAILQ_HEAD(page_queue, hot_page);
 
 struct hot {
+    struct hits *hits;
     struct slot *slot;
     size_t slot_count;       /* a power of two */
     struct page_queue queue; /* newest first */
@@ -35,7 +38,7 @@ struct hot {
     uint64_t evictions;
 };
 
-int hot_new(uint64_t budget_bytes, struct hot **ret_hot)
+int hot_new(uint64_t budget_bytes, struct hits *hits, struct hot **ret_hot)
 {
     struct hot *hot = calloc(1, sizeof *hot);
 
@@ -43,6 +46,7 @@ int hot_new(uint64_t budget_bytes, struct hot **ret_hot)
         return -ENOMEM;
     TAILQ_INIT(&hot->queue);
     hot->budget_bytes = budget_bytes;
+    hot->hits = hits;
     hot->slot_count = SLOTS_MIN;
     hot->slot = calloc(hot->slot_count, sizeof *hot->slot);
     if (!hot->slot) {
@@ -88,6 +92,8 @@ void hot_release(struct hot_page *page)
 {
     if (!page || --page->holders > 0)
         return;
+    if (page->hits_cell != 0)
+        hits_give(page->hot->hits, page->hits_cell);
     page->hot->bytes -= page->bytes;
     mi_free(page);
 }

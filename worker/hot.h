@@ -12,6 +12,7 @@
 
 #include <sys/queue.h>
 
+struct hits;
 struct hot;
 
 /* A page in memory, in the cache or not; freed when the last holder lets go. */
@@ -23,11 +24,13 @@ struct hot_page {
     uint32_t holders;       /* the cache itself counts as one */
     bool cached;
     bool visited;
-    struct page page; /* its bytes go on behind the struct */
+    uint16_t hits_cell; /* where its hits are counted: shm/hits.h */
+    struct page page;   /* its bytes go on behind the struct */
 };
 
-/* budget_bytes: of the pages, their overhead included. 0 / -ENOMEM. */
-int hot_new(uint64_t budget_bytes, struct hot **ret_hot);
+/* budget_bytes: of the pages, their overhead included. hits: must outlive the cache; NULL: nothing is counted.
+ * 0 / -ENOMEM. */
+int hot_new(uint64_t budget_bytes, struct hits *hits, struct hot **ret_hot);
 void hot_free(struct hot *hot); /* takes NULL; no page may be held by others then */
 
 /* Room for a page, not in the cache yet, its bytes not written; the caller is its one holder.

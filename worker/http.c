@@ -401,7 +401,7 @@ int http_new(struct worker *worker, struct http **ret_http)
     http->body_bytes_max = in_bodies_max(http->limits.body_bytes);
     http->conn_max = (config->http.connections + workers - 1) / workers;
     set_up_lists(http);
-    error = hot_new(config->cache.hot_bytes, &http->hot);
+    error = hot_new(config->cache.hot_bytes, worker->hits, &http->hot);
     if (!error)
         error = set_up_peers(http);
     if (!error)

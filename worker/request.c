@@ -34,7 +34,7 @@ static void shed(struct flight *f, struct conn *c, const struct http_parse *oute
     if (stale && !as_json) {
         struct reply_cache cache = answer_hit(&stale->page, REPLY_STALE, all->http->now_ms);
 
-        answer_count(c, REPLY_STALE);
+        answer_count(c, REPLY_STALE, stale);
         conn_reply_page(c, outer, stale, &cache);
     } else if (c) {
         answer_gather_failure(c, outer, 503, f, NULL);
@@ -197,7 +197,7 @@ static bool answer_from_cache(struct requests *all, struct conn *c, const struct
     }
     if (outer->accept_encoding >= 0)
         hot = pack(all->http, outer, hot);
-    answer_count(c, origin);
+    answer_count(c, origin, hot);
     cache = answer_hit(&hot->page, origin, now_ms);
     conn_reply_page(c, outer, hot, &cache);
     hot_release(hot);

@@ -9,6 +9,7 @@
 #include "worker/worker.h"
 
 #include "shm/cold.h"
+#include "shm/hits.h"
 #include "shm/log.h"
 #include "shm/peers.h"
 #include "shm/purge.h"
@@ -306,6 +307,9 @@ static int set_up(struct life *life, struct js *js)
     error = cold_open(h->region, w->row, &w->cold);
     if (error)
         return error;
+    error = hits_open(h->region, w->row, w->cold, &w->hits);
+    if (error)
+        return error;
     error = renderer_new(w, &w->renderer);
     if (error)
         return error;
@@ -368,6 +372,7 @@ static void tear_down(struct life *life)
     fetches_free(w->fetches);
     fragments_free(w->fragments);
     http_free(w->http);
+    hits_close(w->hits);
     cold_close(w->cold);
     for (size_t i = 0; i < array_len(events); i++)
         if (events[i])

@@ -15,6 +15,7 @@ struct cold;
 struct event_base;
 struct fetches;
 struct fragments;
+struct hits;
 struct http;
 struct lane;
 struct offers;
@@ -35,6 +36,7 @@ struct worker {
     struct renderer *renderer;
     struct http *http;
     struct cold *cold;
+    struct hits *hits;           /* of its row */
     struct fragments *fragments; /* ssr.cache */
     struct fetches *fetches;
     struct purge *purge;

@@ -13,6 +13,7 @@
  *   cold_bench OPERATION BYTES N   N of them, for perf/cold_cost to count instructions in
  */
 #include "shm/cold.h"
+#include "shm/hits.h"
 #include "shm/purge.h"
 #include "shm/region.h"
 #include "worker/hot.h"
@@ -33,6 +34,7 @@ struct bench {
     struct region *region;
     struct cold *cold;
     struct hot *hot;
+    struct hits *hits;
     size_t page_bytes;
     uint32_t pages;
     uint64_t random;
@@ -115,7 +117,7 @@ static void do_get(struct bench *b)
     b->misses += !get(b, draw(b, b->pages));
 }
 
-/* As lookup() does it: the page, whether a purge came since it was checked, whether it is fresh. */
+/* As lookup() does it: the page, whether a purge came since it was checked, whether it is fresh; and it is counted. */
 static void do_hot(struct bench *b)
 {
     struct name name = name_of(draw(b, b->pages));
@@ -126,6 +128,7 @@ static void do_hot(struct bench *b)
         b->misses++;
         return;
     }
+    hits_count(b->hits, &page->hits_cell, &page->page);
     hot_release(hot_hold(page));
 }
 
@@ -180,7 +183,7 @@ static int fill_hot(struct bench *b)
 {
     hot_free(b->hot);
     b->hot = NULL;
-    if (hot_new(4 * WORKING_BYTES, &b->hot) != 0)
+    if (hot_new(4 * WORKING_BYTES, b->hits, &b->hot) != 0)
         return -1;
     for (uint32_t n = 0; n < b->pages; n++) {
         struct hot_page *page = hot_alloc(b->hot, b->page_bytes);
@@ -237,7 +240,8 @@ static pid_t start_other(const struct bench *b, operation *op)
 
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         other.random = 4711;
-        if (cold_open(b->region, 1, &other.cold) != 0)
+        if (cold_open(b->region, 1, &other.cold) != 0 ||
+            hits_open(b->region, 1, other.cold, &other.hits) != 0)
             _exit(1);
         for (;;)
             op(&other);
@@ -346,13 +350,14 @@ int main(int argc, char **argv)
     b.buf = malloc(PAGE_BYTES_MAX);
     if (b.plain != NULL && b.built != NULL && b.buf != NULL &&
         region_create(&(struct region_sizes){64 * MIB, PAGE_BYTES_MAX}, &b.region) == 0 &&
-        cold_open(b.region, 0, &b.cold) == 0) {
+        cold_open(b.region, 0, &b.cold) == 0 && hits_open(b.region, 0, b.cold, &b.hits) == 0) {
         memset(b.plain, 'x', WORKING_BYTES);
         memset(b.buf, 0, PAGE_BYTES_MAX);
         rc = argc == 4 ? count(&b, argv[1], strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10))
                        : run(&b);
     }
     hot_free(b.hot);
+    hits_close(b.hits);
     cold_close(b.cold);
     region_close(b.region);
     free(b.plain);

@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: MIT
 """ssrctl cache ls and cache get: what people and scripts are told of each entry."""
 
+import os
+import signal
+
+import pytest
+
 import harness
 
 QUIET = {"warmup": []}
@@ -78,3 +83,101 @@ def test_an_empty_cache(ssrd):
     assert (absent.returncode, absent.stdout, absent.stderr) == (1, "", "ssrctl: not in the cold cache\n")
     stat = server.ctl("cache", "stat", json_output=True)
     assert stat["cold"]["entries"] == stat["cold"]["used_bytes"] == stat["hot"]["entries"] == 0
+
+
+def hits(server):
+    """[(path, hits)] of the pages listed."""
+    return sorted((e["url"], e["hits"]) for e in server.ctl("cache", "ls", json_output=True) if e["kind"] == "page")
+
+
+def ask_on(server, connections, path, times, **options):
+    """times requests, over connections that all stay open, so that each worker has some."""
+    clients = [server.connect() for _ in range(connections)]
+    for i in range(times):
+        assert clients[i % connections].get(path, **options).status in (200, 304)
+    for client in clients:
+        client.close()
+
+
+def test_hits_of_all_workers_are_one_number(ssrd):
+    server = ssrd("globalThis.renderPage = (url) => url.repeat(500);", {"workers": 2, "bundle": QUIET})
+    server.get("/a")
+    server.get("/b")
+    assert hits(server) == [("/a", 0), ("/b", 0)]
+    ask_on(server, 40, "/a", 200)
+    assert min(w["requests"] for w in server.status()["workers"]) > 0, "one worker had them all"
+    assert hits(server) == [("/a", 200), ("/b", 0)]  # at once: nobody waits for a timer
+    etag = server.get("/a")["etag"]
+    ask_on(server, 4, "/a", 10, headers={"If-None-Match": etag})
+    ask_on(server, 4, "/a", 10, method="HEAD")
+    ask_on(server, 4, "/a", 10, headers={"Accept-Encoding": "br"})
+    ask_on(server, 4, "/a", 10, headers={"Accept-Encoding": "gzip"})
+    assert hits(server) == [("/a", 241), ("/b", 0)]  # all encodings are one entry
+    assert entries(server, "get", "/a")["page", "/a"]["hits"] == 241
+    assert "hits    241\n" in server.ctl("cache", "get", "/a").stdout
+    head, *lines = server.ctl("cache", "ls", "--prefix", "/a").stdout.splitlines()
+    assert lines[0].split()[head.split().index("hits") + 2] == "241"  # a size and a time of two words before it
+
+
+def test_hits_survive_workers_and_hot_caches(ssrd):
+    """Pages that hot caches have no room for; each worker's death, one after the other, takes none of the hits."""
+    server = ssrd("globalThis.renderPage = (url) => url.repeat(12000);", {
+        "workers": 2, "bundle": QUIET, "cache": {"hot": "128KiB"}, "compression": {"encodings": []}})
+    paths = [f"/{letter}" for letter in "abcdefghi"]
+    for path in paths * 6:
+        server.get(path)
+    harness.until(lambda: server.ctl("cache", "stat", json_output=True)["hot"]["evictions"] > 0, "evictions to be told of")
+    counted = [(path, 5) for path in paths]
+    assert hits(server) == counted
+    for _ in range(2):
+        old = server.workers()
+        os.kill(old[0], signal.SIGKILL)
+        server.await_new_worker(old)
+        assert hits(server) == counted
+    ask_on(server, 20, "/a", 20)
+    assert hits(server) == [("/a", 25), *counted[1:]]
+
+
+@pytest.mark.parametrize("end", ["stop", "drain"])
+def test_hits_survive_a_restart(ssrd, tmp_path, end):
+    config = {"workers": 2, "bundle": QUIET, "cache": {"cold": "4MiB", "file": str(tmp_path / "cache")}}
+    server = ssrd(harness.HELLO, config)
+    server.get("/a")
+    ask_on(server, 20, "/a", 50)
+    server.ctl(end)
+    server.wait()
+    server = ssrd(harness.HELLO, config)
+    assert hits(server) == [("/a", 50)]
+    server.get("/a")
+    assert hits(server) == [("/a", 51)]
+
+
+def test_hits_begin_anew_with_the_page_and_include_stale_answers(ssrd):
+    server = ssrd("let n = 0; globalThis.renderPage = (url) => ({body: url + ++n, cache: {ttl: 300}});",
+                  {"bundle": QUIET, "cache": {"sie": "1h"}})
+    for _ in range(4):
+        server.get("/a")
+    assert hits(server) == [("/a", 3)]
+    server.ctl("purge", "/a")
+    assert hits(server) == []
+    server.get("/a")
+    assert hits(server) == [("/a", 0)]
+
+
+def test_hits_of_what_varies_are_counted_apart(ssrd):
+    server = ssrd("globalThis.renderPage = (url, data, request) => url + request.headers.get('x-kind');", {"bundle": QUIET})
+    for kind, times in (("one", 3), ("two", 6)):
+        for _ in range(times):
+            server.get("/a", headers={"X-Kind": kind})
+    assert hits(server) == [("/a", 2), ("/a", 5)]
+
+
+def test_hits_of_fragments(ssrd):
+    server = ssrd("""globalThis.renderPage = (url) => {
+        for (const key of ['menu', 'foot']) ssr.cache.get(key) ?? ssr.cache.set(key, 'm');
+        return {body: ssr.cache.get('menu'), cache: {ttl: 0}}; };""", {"workers": 2, "bundle": QUIET})
+    ask_on(server, 10, "/a", 10)
+    found = entries(server, "ls")
+    assert (found["fragment", "menu"]["hits"], found["fragment", "foot"]["hits"]) == (19, 9)
+    stat = server.ctl("cache", "stat", json_output=True)
+    assert stat["fragments"]["hit"] == 28

@@ -166,18 +166,29 @@ def test_nothing_replaced_nothing_lost(ssrd):
     assert cold["entries"] == 300 - cold["evictions"]
 
 
+def check_hits(server, cache):
+    """Each answer from a cache is a hit of the entry that it came from, where none was evicted or made anew."""
+    sums = collections.Counter()
+    for entry in server.ctl("cache", "ls", json_output=True):
+        sums[entry["kind"]] += entry["hits"]
+    assert sums["page"] == sum(cache["requests"][origin] for origin in ("hot", "cold", "stale")) > 0
+    assert sums["fragment"] == cache["fragments"]["hit"] > 0
+
+
 def test_figures_survive_the_death_of_a_worker(ssrd):
     server = ssrd(BUNDLE, {"workers": 2, "bundle": {"warmup": []}})
     for i in range(40):
         server.get(f"/p{i % 20}")
     before = idle(server)["cache"]
     old = server.workers()
+    check_hits(server, before)
     os.kill(old[0], signal.SIGKILL)
     server.await_new_worker(old)
     after = idle(server)["cache"]
     assert after["requests"] == before["requests"] and after["fragments"] == before["fragments"]
     assert after["cold"]["stored"] == before["cold"]["stored"]
     assert after["cold"]["entries"] == before["cold"]["entries"]
+    check_hits(server, after)
 
 
 def test_ls_and_get_show_page_and_fragment(ssrd):

@@ -6,6 +6,7 @@
  * comes out of it has the key that was asked for, and what is stored then can be had.
  */
 #include "shm/cold.h"
+#include "shm/hits.h"
 #include "shm/purge.h"
 #include "shm/region.h"
 #include "tests/unit/sample_page.h"
@@ -121,13 +122,14 @@ static void ask(struct cold *cold, const char *url)
         assert(page_check(page, ref.page_bytes, true) == 0 && page_has_key(page, url, strlen(url)));
 }
 
-static bool visit(void *arg, const struct page *page, size_t copied_bytes, unsigned heat)
+static bool visit(void *arg, const struct page *page, size_t copied_bytes,
+                  const struct cold_seen *seen)
 {
     struct span tag;
     uint32_t at = 0;
 
-    (void)arg;
-    assert(heat <= COLD_HEAT_MAX);
+    (void)hits_of(arg, seen->slot, page);
+    assert(seen->heat <= COLD_HEAT_MAX);
     assert(copied_bytes >= sizeof *page && copied_bytes <= page->bytes);
     while (page_next_tag(page, &at, &tag))
         assert(tag.data >= page_key(page) &&
@@ -138,13 +140,17 @@ static bool visit(void *arg, const struct page *page, size_t copied_bytes, unsig
 static void use(struct region *region)
 {
     struct cold_figures figures;
+    struct hits_now *now;
     struct cold *cold;
 
     if (cold_open(region, 0, &cold) != 0)
         return;
     for (size_t i = 0; i < array_len(urls); i++)
         ask(cold, urls[i]);
-    cold_walk(cold, visit, NULL);
+    now = hits_look(region);
+    assert(now != NULL);
+    cold_walk(cold, visit, now);
+    hits_look_free(now);
     cold_figures(cold, &figures);
     (void)cold_reap(cold, 1);
     for (unsigned i = 0; i < 150; i++) { /* each segment is reclaimed once at least */

@@ -9,6 +9,7 @@
 
 #include "shm/claim.h"
 #include "shm/cold.h"
+#include "shm/hits.h"
 #include "shm/log.h"
 #include "shm/peers.h"
 #include "shm/purge.h"
@@ -180,6 +181,7 @@ static inline int setup(void **state)
                                    .swr_ms = JS_UNSET,
                                    .sie_ms = JS_UNSET};
     if (cold_open(f->region, row, &f->worker.cold) != 0 ||
+        hits_open(f->region, row, f->worker.cold, &f->worker.hits) != 0 ||
         http_new(&f->worker, &f->worker.http) != 0)
         return -1;
     return http_start(f->worker.http);
@@ -190,6 +192,7 @@ static inline int teardown(void **state)
     struct fixture *f = *state;
 
     http_free(f->worker.http);
+    hits_close(f->worker.hits);
     cold_close(f->worker.cold);
     event_base_free(f->worker.base);
     region_close(f->region);

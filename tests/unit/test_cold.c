@@ -520,7 +520,8 @@ struct seen {
     size_t path_bytes;
 };
 
-static bool visit(void *arg, const struct page *page, size_t copied_bytes, unsigned heat)
+static bool visit(void *arg, const struct page *page, size_t copied_bytes,
+                  const struct cold_seen *where)
 {
     struct seen *seen = arg;
 

@@ -178,9 +178,10 @@ static void budget_is_kept_to_the_byte(void **state)
         free(page[i]);
 }
 
-static bool see(void *arg, const struct page *page, size_t copied_bytes, unsigned heat)
+static bool see(void *arg, const struct page *page, size_t copied_bytes,
+                const struct cold_seen *where)
 {
-    (void)page, (void)copied_bytes, (void)heat;
+    (void)page, (void)copied_bytes, (void)where;
     ++*(unsigned *)arg;
     return true;
 }

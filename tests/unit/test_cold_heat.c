@@ -13,13 +13,14 @@
 
 #include <cmocka.h>
 
-static bool note_heat(void *arg, const struct page *page, size_t copied_bytes, unsigned heat)
+static bool note_heat(void *arg, const struct page *page, size_t copied_bytes,
+                      const struct cold_seen *where)
 {
     unsigned *seen = arg;
 
     (void)page;
     (void)copied_bytes;
-    *seen = heat;
+    *seen = where->heat;
     return true;
 }
 

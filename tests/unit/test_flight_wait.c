@@ -35,7 +35,7 @@ static void take_out(struct fixture *f, const char *key, struct page *ret_page)
     assert_int_equal(cold_copy(f->worker.cold, &ref, key, bytes, ret_page), 0);
     (void)cold_delete(f->worker.cold, key, bytes, key_hash(key, bytes));
     hot_free(f->worker.http->hot);
-    assert_int_equal(hot_new(MIB, &f->worker.http->hot), 0);
+    assert_int_equal(hot_new(MIB, f->worker.hits, &f->worker.http->hot), 0);
 }
 
 /* A page of this target stands in the hot cache alone, past its ttl. */

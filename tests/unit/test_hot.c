@@ -78,7 +78,7 @@ static struct hot *new_hot(uint64_t budget_bytes)
 {
     struct hot *hot;
 
-    assert_int_equal(hot_new(budget_bytes, &hot), 0);
+    assert_int_equal(hot_new(budget_bytes, NULL, &hot), 0);
     return hot;
 }
 

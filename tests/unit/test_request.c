@@ -31,7 +31,7 @@ static void what_another_worker_rendered_is_cold_then_hot(void **state)
     render_all(f);
     (void)hear(fd);
     hot_free(f->worker.http->hot);
-    assert_int_equal(hot_new(MIB, &f->worker.http->hot), 0);
+    assert_int_equal(hot_new(MIB, f->worker.hits, &f->worker.http->hot), 0);
     ask(f, fd, "/a", "");
     assert_hears(fd, "detail=cold", "render 1 /a");
     ask(f, fd, "/a", "");

@@ -42,7 +42,7 @@ static void variants_and_record_come_from_the_cold_cache_too(void **state)
     reads(f, &language);
     gets(f, fd, "Accept-Language: de\r\n", "render 1 /a", "stored");
     hot_free(f->worker.http->hot);
-    assert_int_equal(hot_new(MIB, &f->worker.http->hot), 0);
+    assert_int_equal(hot_new(MIB, f->worker.hits, &f->worker.http->hot), 0);
     gets(f, fd, "Accept-Language: de\r\n", "render 1 /a", "detail=cold");
     gets(f, fd, "Accept-Language: de\r\n", "render 1 /a", "detail=hot");
     (void)close(fd);
