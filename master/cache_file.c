@@ -11,6 +11,7 @@
 #define ORPHANS_MS 15000u /* they leave 10 s after their master's death, or earlier */
 #define LOOK_MS 50
 
+/* NULL: what the system says has to do. */
 static const char *what_to_do(int error)
 {
     switch (error) {
@@ -30,7 +31,26 @@ static const char *what_to_do(int error)
     case -EISDIR:
         return "a directory: name a file in it";
     case -ENOTBLK:
-        return "not a regular file";
+        return "not a regular file: name one on a disk, or one that is not there yet";
+    case -ENODEV:
+        return "a file of the kernel's, which keeps nothing: name one on a disk";
+    case -ENOTDIR:
+        return "what should be its folder is a file: name a file in a folder";
+    case -ENAMETOOLONG:
+        return "its name is too long: choose a shorter one";
+    case -EROFS:
+        return "its file system is read-only: name a file where this user may write";
+    case -ENOLCK:
+    case -EOPNOTSUPP:
+        return "its file system has no locks, or can't give it room: name a file on a local disk";
+    case -EIO:
+        return "can't be read or written: its disk fails, see the kernel's log, or name another "
+               "file";
+    case -EMFILE:
+    case -ENFILE:
+        return "no descriptor is left: raise the limit (ulimit -n)";
+    case -ENOMEM:
+        return "no memory to map it: lower cache.cold";
     case -ENOENT:
         return "its folder does not exist: create it";
     case -EEXIST:
@@ -41,7 +61,7 @@ static const char *what_to_do(int error)
     case -EFBIG:
         return "larger than files may be here: lower cache.cold, or raise the limit";
     default:
-        return strerror(-error);
+        return NULL;
     }
 }
 
@@ -112,8 +132,11 @@ int cache_file_open(const struct config *config, struct region **ret_region, cha
     rc = open_waiting(&sizes, path, ret_region, &report);
     if (rc == 0)
         tell_found(path, &report);
-    else
+    else if (what_to_do(rc) != NULL)
         (void)snprintf(problem, cap, "cache.file: %s: %s", path, what_to_do(rc));
+    else
+        (void)snprintf(problem, cap, "cache.file: %s: can't be used (%s): name another file", path,
+                       strerror(-rc));
     return rc;
 }
 

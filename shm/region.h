@@ -58,8 +58,8 @@ struct region_report {
  *
  * 0 / -EINVAL, -ENOMEM, -ENOSPC as region_create() / -EADDRINUSE: another master has the file /
  * -EAGAIN: children of a master that died have it still, they leave by themselves / -EPERM: another
- * user's, or others may write it / -ELOOP, -EISDIR, -ENOTBLK: a symbolic link, a directory, no regular
- * file / -EEXIST: no name is left to set it aside / what open, lock or allocation said (-EACCES,
+ * user's, or others may write it / -ELOOP, -EISDIR, -ENOTBLK, -ENODEV: a symbolic link, a directory, no regular
+ * file, one of the kernel's (/proc, /sys) / -EEXIST: no name is left to set it aside / what open, lock or allocation said (-EACCES,
  * -EFBIG, -EDQUOT, -EROFS, -ENOLCK …). On failure the file is as it was.
  */
 int region_open(const struct region_sizes *sizes, const char *path, struct region **ret_region,

@@ -36,6 +36,9 @@
 #define ASIDE_MAX 9 /* names that are tried: FILE.old, FILE.old2 … */
 #define AHEAD_MAX_MS (24 * UINT64_C(3600000))
 #define IDENTITY_SEED 0x65646974u
+/* file systems that <linux/magic.h> does not have */
+#define CONFIGFS_KIND 0x62656570u
+#define MQUEUE_KIND 0x19800202u
 
 enum { LOCK_MASTER, LOCK_MAPPED };
 
@@ -104,6 +107,29 @@ static int check_owner(const struct stat *st)
     return st->st_uid != geteuid() || (st->st_mode & (S_IWGRP | S_IWOTH)) != 0 ? -EPERM : 0;
 }
 
+/*
+ * Files of the kernel's look like any empty one, and what is written to them does something: the layout written to
+ * /proc/sys/kernel/hostname renamed the machine.
+ */
+static bool is_kernels(int fd)
+{
+    static const uint32_t kinds[] = {
+        PROC_SUPER_MAGIC, SYSFS_MAGIC,       CGROUP_SUPER_MAGIC,   CGROUP2_SUPER_MAGIC,
+        DEBUGFS_MAGIC,    TRACEFS_MAGIC,     EFIVARFS_MAGIC,       SECURITYFS_MAGIC,
+        SELINUX_MAGIC,    SMACK_MAGIC,       PSTOREFS_MAGIC,       BPF_FS_MAGIC,
+        BINFMTFS_MAGIC,   XENFS_SUPER_MAGIC, RDTGROUP_SUPER_MAGIC, CONFIGFS_KIND,
+        MQUEUE_KIND,      NSFS_MAGIC,        DEVPTS_SUPER_MAGIC};
+    struct statfs fs;
+
+    if (fstatfs(fd, &fs) != 0)
+        return false;
+    for (size_t i = 0; i < array_len(kinds); i++) {
+        if ((uint32_t)fs.f_type == kinds[i])
+            return true;
+    }
+    return false;
+}
+
 /* flags: O_EXCL or 0. Both descriptors are open and locked, or none. */
 static int open_locked(const char *path, int flags, struct region_file_handle *ret_file,
                        struct stat *ret_stat)
@@ -118,6 +144,8 @@ static int open_locked(const char *path, int flags, struct region_file_handle *r
     if (lock_fd < 0 || fstat(lock_fd, ret_stat) != 0)
         return errno == ENXIO ? -ENOTBLK : -errno;
     rc = check_owner(ret_stat);
+    if (rc == 0 && is_kernels(lock_fd))
+        rc = -ENODEV;
     if (rc != 0)
         return rc;
     rc = lock_byte(lock_fd, LOCK_MASTER);

@@ -4,7 +4,10 @@
 import os
 import random
 import signal
+import socket
 import stat
+import struct
+import subprocess
 
 import pytest
 
@@ -207,22 +210,103 @@ def test_file_of_another_size_is_set_aside(kept):
     assert (kept.file.parent / "cache.old2").read_bytes() == b"not a cache at all, but somebody's"
 
 
-@pytest.mark.parametrize("make, text, code", [
-    (lambda f: f.mkdir(), "a directory", 78),
-    (lambda f: f.symlink_to("elsewhere"), "a symbolic link", 78),
-    (os.mkfifo, "not a regular file", 78),
-    (lambda f: (f.touch(), f.chmod(0o666)), "others may write it", 78),
-    (None, "its folder does not exist", 78),
+def put_socket(path):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(os.path.relpath(path))
+
+
+def put_link(path):
+    target = path.parent / "target"
+    target.write_bytes(b"somebody's")
+    path.symlink_to(target)
+
+
+@pytest.mark.parametrize("make, text", [
+    (lambda f: f.mkdir(), "a directory: name a file in it"),
+    (lambda f: f.symlink_to("elsewhere"), "a symbolic link: name the file itself"),
+    (put_link, "a symbolic link: name the file itself"),
+    (lambda f: f.symlink_to(f), "a symbolic link: name the file itself"),
+    (os.mkfifo, "not a regular file: name one on a disk, or one that is not there yet"),
+    (put_socket, "not a regular file: name one on a disk, or one that is not there yet"),
+    (lambda f: (f.touch(), f.chmod(0o666)), "it must be this user's, mode 0600"),
+    (lambda f: (f.touch(), f.chmod(0o620)), "it must be this user's, mode 0600"),
 ])
-def test_files_that_can_not_be_used_are_refused(kept, tmp_path, make, text, code):
-    cache = {}
-    if make:
-        make(kept.file)
-    else:
-        cache["file"] = str(tmp_path / "none" / "cache")
-    server = kept(ready=False, cache=cache)
-    assert server.wait() == code
-    assert "cache.file: " in server.log and text in server.log
+def test_what_is_no_file_of_ours_is_refused_and_left_as_it_was(kept, make, text):
+    make(kept.file)
+    before = kept.file.lstat(), sorted(os.listdir(kept.file.parent))
+    server = kept(ready=False)
+    assert server.wait() == 78
+    assert f"ssrd: cache.file: {kept.file}: " in server.log and text in server.log
+    after = kept.file.lstat(), sorted(name for name in os.listdir(kept.file.parent) if name in before[1])
+    assert (before[0].st_mode, before[0].st_size, before[0].st_ino, before[1]) == \
+        (after[0].st_mode, after[0].st_size, after[0].st_ino, after[1])
+
+
+@pytest.mark.parametrize("place, text", [
+    ("/proc/version", "a file of the kernel's, which keeps nothing: name one on a disk"),
+    ("/proc/self/status", "a file of the kernel's, which keeps nothing: name one on a disk"),
+    ("/dev/null", "not a regular file: name one on a disk, or one that is not there yet"),
+    ("/dev/full", "not a regular file: name one on a disk, or one that is not there yet"),
+    ("/proc/self/fd/0", "a symbolic link: name the file itself"),
+    ("/dev/shm/", "a directory: name a file in it"),
+    ("{}/none/cache", "its folder does not exist: create it"),
+    ("{}/server.js/cache", "what should be its folder is a file: name a file in a folder"),
+    ("{}/" + "x" * 300, "its name is too long: choose a shorter one"),
+])
+def test_places_where_no_file_can_be_are_named_with_a_remedy(kept, tmp_path, place, text):
+    path = place.format(tmp_path)
+    server = kept(ready=False, cache={"file": path})
+    if os.geteuid() != 0 and path.startswith("/proc/"):
+        text = "this user"
+    assert server.wait() == 78
+    assert f"ssrd: cache.file: {path}: " in server.log and text in server.log
+
+
+def test_file_of_another_version_is_set_aside_and_kept(kept):
+    server = kept()
+    fill(server, 3)
+    server.stop()
+    content = bytearray(kept.file.read_bytes())
+    version, = struct.unpack_from("<I", content, 8)
+    struct.pack_into("<I", content, 8, version - 1)
+    kept.file.write_bytes(content)
+    server = kept()
+    assert "of another version or size" in server.log
+    assert (kept.file.parent / "cache.old").read_bytes() == content
+    assert check(server, {"/p0": b""}) == 0
+
+
+def test_with_nine_files_set_aside_already_it_says_so(kept):
+    kept.file.write_bytes(b"of another kind")
+    kept.file.chmod(0o600)
+    for number in ("", *range(2, 10)):
+        (kept.file.parent / f"cache.old{number}").touch()
+    server = kept(ready=False)
+    assert server.wait() == 78
+    assert "are taken: remove some" in server.log and kept.file.read_bytes() == b"of another kind"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+@pytest.mark.parametrize("mode", [0o000, 0o400, 0o200])
+def test_file_without_the_permission_is_refused(for_all, sockets, mode):
+    """As a user for whom permissions count."""
+    bundle, file = for_all / "b.js", for_all / "cache"
+    bundle.write_text(harness.HELLO)
+    bundle.chmod(0o644)
+    file.touch()
+    os.chown(file, 65534, 65534)
+    file.chmod(mode)
+    os.chmod(sockets, 0o777)
+
+    def become():
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+    run = subprocess.run(
+        [harness.SSRD, "-o", f"listen=unix:{sockets}/pages", "-o", "admin.listen=off", "-o", f"admin.socket={sockets}/c", "-o",
+         f"cache.file={file}", bundle], preexec_fn=become, capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == 78, run.stderr
+    assert f"cache.file: {file}: not to be read and written by this user: change its permissions" in run.stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs another user's file")
