@@ -271,7 +271,7 @@ static bool list_page(void *arg, const struct page *page, size_t copied_bytes,
 {
     struct walk *walk = arg;
 
-    if (!entry_whole(page, copied_bytes) || page_is_vary(page))
+    if (!entry_whole(page, copied_bytes))
         return true;
     if (page->path_bytes < walk->path.bytes ||
         memcmp(page_at(page, page->path_offset), walk->path.data, walk->path.bytes) != 0)

@@ -167,11 +167,10 @@ int command_purge(struct ssrctl *options)
                     ANSWER_TIMEOUT_S, NULL);
 }
 
-/* Lines of entries up to the line that has "ok". --json: an array with an entry on each line. */
-static int show_entries(const struct ssrctl *options, struct client *client,
-                        void (*print)(FILE *out, const json_t *entry), json_t **ret_end)
+/* Lines of entries up to the line that has "ok". What came before an error is in `entries` all the same. */
+static int receive_entries(const struct ssrctl *options, struct client *client, json_t *entries,
+                           json_t **ret_end)
 {
-    size_t count = 0;
     json_t *answer;
 
     for (;;) {
@@ -188,19 +187,71 @@ static int show_entries(const struct ssrctl *options, struct client *client,
             *ret_end = answer;
             return SSRCTL_OK;
         }
-        if (options->json) {
-            (void)fputs(count == 0 ? "[\n" : ",\n", stdout);
-            (void)json_dumpf(answer, stdout, JSON_COMPACT);
-        } else {
-            if (count == 0 && print == print_entry)
-                print_entries_head(stdout);
-            else if (count > 0 && print == print_entry_whole)
-                (void)fputc('\n', stdout);
-            print(stdout, answer);
-        }
-        count++;
-        json_decref(answer);
+        if (json_array_append_new(entries, answer) != 0)
+            return out_of_memory();
     }
+}
+
+static int compare_fields(const json_t *a, const json_t *b, const char *name)
+{
+    const char *one = json_string_value(json_object_get(a, name));
+    const char *two = json_string_value(json_object_get(b, name));
+
+    return strcmp(one == NULL ? "" : one, two == NULL ? "" : two);
+}
+
+/* By URL, then host, then what else tells them apart: the index knows no order, people do. */
+static int compare_entries(const void *a, const void *b)
+{
+    const json_t *one = *(json_t *const *)a;
+    const json_t *two = *(json_t *const *)b;
+    int order = compare_fields(one, two, "url");
+
+    if (order == 0)
+        order = compare_fields(one, two, "host");
+    return order != 0 ? order : compare_fields(one, two, "key");
+}
+
+/* --json: an array with an entry on each line. */
+static void show_entry(const struct ssrctl *options, const json_t *entry, bool first,
+                       void (*print)(FILE *out, const json_t *entry))
+{
+    if (options->json) {
+        (void)fputs(first ? "[\n" : ",\n", stdout);
+        (void)json_dumpf(entry, stdout, JSON_COMPACT);
+        return;
+    }
+    if (first && print == print_entry)
+        print_entries_head(stdout);
+    else if (!first && print == print_entry_whole)
+        (void)fputc('\n', stdout);
+    print(stdout, entry);
+}
+
+static int show_entries(const struct ssrctl *options, struct client *client,
+                        void (*print)(FILE *out, const json_t *entry), json_t **ret_end)
+{
+    json_t *entries = json_array();
+    size_t count;
+    json_t **sorted;
+    int rc;
+
+    if (entries == NULL)
+        return out_of_memory();
+    rc = receive_entries(options, client, entries, ret_end);
+    count = json_array_size(entries);
+    sorted = calloc(count + 1, sizeof *sorted);
+    for (size_t i = 0; i < count && sorted != NULL; i++)
+        sorted[i] = json_array_get(entries, i);
+    if (sorted == NULL)
+        rc = out_of_memory();
+    else
+        qsort(sorted, count, sizeof *sorted, compare_entries);
+    for (size_t i = 0; i < count && sorted != NULL; i++)
+        show_entry(options, sorted[i], i == 0, print);
+    free(sorted);
+    json_decref(entries);
+    return rc;
 }
 
 static int ask_entries(const struct ssrctl *options, json_t *request,

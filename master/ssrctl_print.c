@@ -247,6 +247,31 @@ static void print_tags(FILE *out, const json_t *tags)
         (void)fputc('-', out);
 }
 
+/* What tells it from other pages of its URL: the lines of the key behind host and URL, but those that only part them. */
+static void print_variant(FILE *out, const json_t *entry)
+{
+    const json_t *key = json_object_get(entry, "key");
+    size_t bytes = json_string_length(key);
+    size_t at = json_string_length(json_object_get(entry, "host")) +
+                json_string_length(json_object_get(entry, "url"));
+    const char *text = json_string_value(key);
+    const char *separator = " (";
+
+    while (at < bytes) {
+        const char *end = memchr(text + at, '\n', bytes - at);
+        size_t line = (end == NULL ? bytes : (size_t)(end - text)) - at;
+
+        if (line > 0 && !(line == 1 && text[at] == '?')) {
+            (void)fputs(separator, out);
+            print_bytes(out, text + at, line, "", "");
+            separator = ", ";
+        }
+        at += line + 1;
+    }
+    if (strcmp(separator, ", ") == 0)
+        (void)fputc(')', out);
+}
+
 /* Host and URL of a page; of what is none, what it is and its key. */
 static void print_name(FILE *out, const json_t *entry)
 {
@@ -257,9 +282,15 @@ static void print_name(FILE *out, const json_t *entry)
         print_field(out, entry, "key");
         return;
     }
+    if (strcmp(kind, "hints") == 0) {
+        (void)fputs("links that pages send ahead", out);
+        return;
+    }
     print_host_and_url(out, entry);
     if (strcmp(kind, "variants") == 0)
         (void)fputs(" (what its variants differ by)", out);
+    else
+        print_variant(out, entry);
 }
 
 void print_entry(FILE *out, const json_t *entry)

@@ -398,6 +398,18 @@ unsigned cold_sweep_prefix(struct cold *cold, const char *prefix, size_t prefix_
     return swept;
 }
 
+/* As cold_walk() judges it; key and tags are read only where something was purged since. */
+static bool shows(struct cold *cold, uint64_t word, struct page *ret_head)
+{
+    struct place place;
+    size_t bytes;
+
+    if (word == 0 || !read_head(cold, word, ret_head, &place))
+        return false;
+    return ret_head->epoch == purge_epoch(cold->purge) ||
+           (read_scratch(cold, word, &bytes) && purge_page_valid(cold->purge, cold->scratch));
+}
+
 void cold_figures(struct cold *cold, struct cold_figures *ret_figures)
 {
     struct cold_figures figures = {
@@ -406,13 +418,10 @@ void cold_figures(struct cold *cold, struct cold_figures *ret_figures)
         .segments = cold->ring.segments,
         .segment_bytes = cold->ring.segment_bytes,
     };
-    struct place place;
     struct page head;
 
     for (uint64_t slot = 0; slot < figures.slots; slot++) {
-        uint64_t word = index_load(&cold->index, slot);
-
-        if (word == 0 || !read_head(cold, word, &head, &place))
+        if (!shows(cold, index_load(&cold->index, slot), &head))
             continue;
         figures.entries++;
         figures.used_bytes += head.bytes;

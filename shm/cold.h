@@ -70,8 +70,8 @@ unsigned cold_reap(struct cold *cold, uint32_t dead_peer);
 
 struct cold_figures {
     uint64_t budget_bytes;
-    uint64_t used_bytes; /* bytes of pages that the index still names */
-    uint64_t entries;
+    uint64_t used_bytes; /* of the entries: what purges cover and what is dead is not in it */
+    uint64_t entries;    /* those that cold_walk() shows */
     uint64_t slots;
     uint64_t segments;
     uint64_t segment_bytes;

@@ -3,6 +3,7 @@
 
 import os
 import signal
+import subprocess
 
 import pytest
 
@@ -72,6 +73,59 @@ def test_a_page_with_more_tags_than_can_be_kept_is_not_stored(ssrd):
     assert "stored" in small.cache and "detail=tags" in large.cache, (small, large)
     assert small.text == "false"
     assert list(entries(server, "ls")) == [("page", "/a")]
+
+
+def sums_agree(server, count):
+    listed = server.ctl("cache", "ls", json_output=True)
+    cold = server.ctl("cache", "stat", json_output=True)["cold"]
+    assert len(listed) == cold["entries"] == count
+    assert sum(entry["bytes"] for entry in listed) == cold["used_bytes"]
+
+
+def test_stat_counts_what_ls_shows_whatever_was_purged(ssrd):
+    server = ssrd("""globalThis.renderPage = (url, data, request) => {
+        ssr.cache.set('menu', 'm', {tags: ['nav']});
+        if (url.startsWith('/vary')) return url + request.headers.get('x-kind');
+        return {body: url, headers: {link: '</a.css>; rel=preload; as=style'}, cache: {tags: ['t' + url]}}; };""",
+                  {"workers": 2, "bundle": QUIET, "http": {"early_hints": True}})
+    for path in ("/a", "/b", "/c/d", "/c/e", "/vary"):
+        server.get(path)
+    server.get("/vary", headers={"X-Kind": "one"})
+    sums_agree(server, 12)  # six pages, the links of four, a fragment, and what /vary's two differ by
+    kinds = {e["kind"]: e["hits"] for e in server.ctl("cache", "ls", json_output=True)}
+    assert kinds == {"page": 0, "fragment": 0, "hints": 0, "variants": 0}
+    for purge, left in ((["/a"], 11), (["--tag", "t/b"], 10), (["--tag", "nav"], 9), (["--prefix", "/c/"], 7), (["--all"], 0)):
+        server.ctl("purge", *purge)
+        sums_agree(server, left)
+
+
+def test_entries_are_sorted_by_url_and_host(ssrd):
+    server = ssrd(harness.HELLO, {"bundle": QUIET})
+    for path in ("/c", "/a", "/b?x=2", "/b", "/b?x=10"):
+        for host in ("two.example", "one.example"):
+            server.get(path, headers={"Host": host})
+    urls = [(e["url"], e["host"]) for e in server.ctl("cache", "ls", json_output=True)]
+    assert urls == [(u, h) for u in ("/a", "/b", "/b?x=10", "/b?x=2", "/c") for h in ("one.example", "two.example")]
+    assert [line.split()[-2] for line in server.ctl("cache", "ls").stdout.splitlines()[1:]] == [h + u for u, h in urls]
+
+
+def test_thousands_of_entries_and_a_reader_that_leaves(ssrd):
+    server = ssrd("globalThis.renderPage = (url) => { for (let i = 0; i < 10100; i++) ssr.cache.set('f' + i, ''); return url; };",
+                  {"bundle": QUIET})
+    server.get("/page")
+    whole = server.ctl("cache", "ls")
+    assert len(whole.stdout.splitlines()) == 10001
+    assert whole.stderr == "ssrctl: there are more; narrow it with --prefix\n"
+    assert len(server.ctl("cache", "ls", json_output=True)) == 10000
+    page = server.ctl("cache", "ls", "--prefix", "/")
+    assert len(page.stdout.splitlines()) == 2 and page.stderr == ""
+    with subprocess.Popen([harness.SSRCTL, "-s", server.control, "cache", "ls"], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as leaving:
+        assert leaving.stdout.readline().startswith(b"status")
+        leaving.stdout.close()
+        assert leaving.stderr.read() == b"ssrctl: there are more; narrow it with --prefix\n"  # and no more
+        assert leaving.wait(harness.PATIENCE_S) in (0, 1)  # it may have written all before
+    assert server.get("/page").cache
 
 
 def test_an_empty_cache(ssrd):
@@ -170,6 +224,8 @@ def test_hits_of_what_varies_are_counted_apart(ssrd):
         for _ in range(times):
             server.get("/a", headers={"X-Kind": kind})
     assert hits(server) == [("/a", 2), ("/a", 5)]
+    text = [line.split("localhost")[1] for line in server.ctl("cache", "ls").stdout.splitlines()[1:]]
+    assert text == ["/a (what its variants differ by)  -", "/a (x-kind=one)  -", "/a (x-kind=two)  -"]
 
 
 def test_hits_of_fragments(ssrd):
