@@ -291,6 +291,7 @@ struct flight *flight_new(struct requests *all, const struct flight_plan *plan, 
     f->job.begin = flight_begin;
     f->job.done = flight_done;
     f->job.part = flight_part;
+    f->job.overdue = flight_overdue;
     f->in_table = plan->kind == FLIGHT_SHARED;
     if (f->in_table)
         LIST_INSERT_HEAD(&all->bucket[f->key.hash % FLIGHT_BUCKETS], f, link);

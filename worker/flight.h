@@ -239,6 +239,7 @@ bool flight_is_failure(uint16_t status);
 /* The renderer's callbacks: flight_land.c */
 bool flight_begin(struct render_job *job);
 void flight_done(struct render_job *job, enum render_end end, const struct js_result *result);
+void flight_overdue(struct render_job *job);
 
 /* Answers: to a request that waits (and it is then parted from its connection), or gathered. */
 void answer_error(struct request *request, uint16_t status, const struct flight *flight,

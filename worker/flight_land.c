@@ -56,9 +56,10 @@ static enum claim_outcome outcome_of(uint16_t status)
     return status == 504 ? CLAIM_TIMEOUT : status == 503 ? CLAIM_SHED : CLAIM_ERROR;
 }
 
-void flight_fail(struct flight *f, uint16_t status, const struct js_error *error)
+/* Other workers, and those of its requests that are there still. Those whose answer is a stream stay if they may. */
+static void tell_all(struct flight *f, uint16_t status, const struct js_error *error,
+                     bool streams_too)
 {
-    struct requests *all = f->all;
     struct hot_page *stale = flight_find_sie(f);
     struct request *r;
 
@@ -66,20 +67,34 @@ void flight_fail(struct flight *f, uint16_t status, const struct js_error *error
     flight_disclaim(f, outcome_of(status));
     flight_recall(f);
     flight_tell_failed(f, status);
-    while ((r = TAILQ_FIRST(&f->requests))) {
-        TAILQ_REMOVE(&f->requests, r, link);
-        if (stale && r->conn && !r->streams) {
-            struct reply_cache cache = answer_hit(&stale->page, REPLY_STALE, all->http->now_ms);
+    TAILQ_FOREACH(r, &f->requests, link)
+    {
+        if (!r->conn || (r->streams && !streams_too))
+            continue;
+        if (stale && !r->streams) {
+            struct reply_cache cache = answer_hit(&stale->page, REPLY_STALE, f->all->http->now_ms);
 
             answer_page(f, r, stale, &cache);
-        } else if (r->conn) {
+        } else {
             answer_error(r, status, f, error);
         }
-        if (!f->doomed)
-            request_free(r);
     }
     hot_release(stale);
-    flight_end(f);
+}
+
+void flight_fail(struct flight *f, uint16_t status, const struct js_error *error)
+{
+    tell_all(f, status, error, true);
+    flight_end(f); /* frees the requests, if it may */
+}
+
+/* Whoever waits has waited for long enough; the flight itself goes on as one that all have left. */
+void flight_overdue(struct render_job *job)
+{
+    struct flight *f = (struct flight *)job;
+
+    http_wake(f->all->http);
+    tell_all(f, 504, NULL, false);
 }
 
 void flight_drop_leavers(struct flight *f)

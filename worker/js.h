@@ -463,6 +463,15 @@ void js_set_fragments(struct js *js, const struct js_fragments *fragments);
 int js_before_fork(struct js *js);
 void js_after_fork(struct js *js);
 
+/*
+ * Where the JavaScript stands that runs on the owner's thread and can't be stopped: from another thread, in a copy of
+ * the process made by fork(2), which may end in it by any signal or never, and is good for nothing else. Before that
+ * fork: js_inherit(), while the JavaScript runs: 0 or negative errno. The stack is "" where V8's own machine code runs.
+ * Returns owned.
+ */
+int js_inherit(struct js *js);
+struct js_error *js_stands(struct js *js, const char *message); /* message: copied */
+
 struct js_heap {
     uint64_t used_bytes;
     uint64_t committed_bytes;

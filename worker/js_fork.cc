@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#define STACK_BYTES ((uintptr_t)512 << 10) /* of a thread's 8 MiB */
+
 /* "VmFlags: rd wr mr mw me dc ac sd": dc is "do not copy on fork". */
 static bool not_copied(const char *line)
 {
@@ -41,11 +43,8 @@ static int copy_mappings(FILE *smaps)
     return error;
 }
 
-int js_before_fork(struct js *js)
+int js_inherit(struct js *)
 {
-    while (js_wants_realm(js)) /* each child has them, and shares their memory */
-        js_prepare(js);
-    js_collect(js); /* what is garbage now would be copied into every child */
     FILE *smaps = fopen("/proc/self/smaps", "re");
     if (!smaps)
         return -errno;
@@ -54,7 +53,29 @@ int js_before_fork(struct js *js)
     return error;
 }
 
+int js_before_fork(struct js *js)
+{
+    while (js_wants_realm(js)) /* each child has them, and shares their memory */
+        js_prepare(js);
+    js_collect(js); /* what is garbage now would be copied into every child */
+    return js_inherit(js);
+}
+
 void js_after_fork(struct js *js)
 {
     js_random_seed(js);
+}
+
+js_error *js_stands(struct js *js, const char *message)
+{
+    js->fatal = nullptr; /* no memory even for that: this process ends at once */
+    js->options.console = nullptr;
+    v8::Isolate::Scope isolate_scope(js->isolate);
+    /* this thread's: V8 parses functions anew for their lines, and would take its stack for exhausted */
+    js->isolate->SetStackLimit((uintptr_t)__builtin_frame_address(0) - STACK_BYTES);
+    v8::HandleScope handle_scope(js->isolate);
+    js_error *error = js_error_here(js->isolate, message);
+
+    js_error_locate(js, error);
+    return error;
 }

@@ -24,7 +24,10 @@ struct lane {
     struct watchdog *watchdog;
     pthread_mutex_t mutex;
     uint64_t tick_ns;
-    uint64_t will_ns;   /* under the mutex */
+    uint64_t overdue_ns; /* this and the next one: under the mutex */
+    uint64_t will_ns;
+    void (*overdue)(void *arg); /* NULL: nobody asks */
+    void *overdue_arg;
     uint64_t aside_ns;  /* the main thread's own */
     bool lent;          /* the main thread's own */
     _Atomic bool fatal; /* V8 has given up: the will is due, whatever the time */
@@ -52,6 +55,10 @@ static uint64_t relieve(void *arg)
     if (pthread_mutex_trylock(&l->mutex) != 0)
         return 0;
     w->relieved = true;
+    if (l->overdue && mono_ns() >= l->overdue_ns) {
+        l->overdue_ns = UINT64_MAX;
+        l->overdue(l->overdue_arg);
+    }
     if (w->will && (fatal || mono_ns() >= l->will_ns))
         w->will(w, fatal ? JS_OOM : JS_TIMEOUT);
     pause_ns = tick_turn(w, l->tick_ns);
@@ -92,7 +99,7 @@ int lane_new(struct worker *worker, struct watchdog *watchdog, struct lane **ret
     l->worker = worker;
     l->watchdog = watchdog;
     l->tick_ns = worker->config->render.tick_us * UINT64_C(1000);
-    l->will_ns = UINT64_MAX;
+    l->overdue_ns = l->will_ns = UINT64_MAX;
     (void)pthread_mutex_init(&l->mutex, NULL);
     (void)pthread_mutex_lock(&l->mutex);
     js_set_tick(worker->js, on_tick, l);
@@ -120,8 +127,15 @@ void lane_free(struct lane *lane)
     free(lane);
 }
 
-void lane_lend(struct lane *lane, uint64_t now_ns, uint64_t will_ns)
+void lane_set_overdue(struct lane *lane, void (*overdue)(void *arg), void *arg)
 {
+    lane->overdue_arg = arg;
+    lane->overdue = overdue;
+}
+
+void lane_lend(struct lane *lane, uint64_t now_ns, uint64_t overdue_ns, uint64_t will_ns)
+{
+    lane->overdue_ns = overdue_ns;
     lane->will_ns = will_ns;
     watchdog_tick_at(lane->watchdog, now_ns + lane->tick_ns);
     lane_lend_again(lane);
@@ -156,7 +170,7 @@ void lane_aside(struct lane *lane, void (*work)(void *arg), void *arg)
     uint64_t now_ns = mono_ns();
     uint64_t begun_ns = cpu_ns();
 
-    lane->will_ns = UINT64_MAX;
+    lane->overdue_ns = lane->will_ns = UINT64_MAX;
     watchdog_relieve_at(lane->watchdog, now_ns);
     lane_lend_again(lane);
     watchdog_arm(lane->watchdog, now_ns + ASIDE_NS);

@@ -19,11 +19,15 @@ int lane_new(struct worker *worker, struct watchdog *watchdog, struct lane **ret
 void lane_free(struct lane *lane); /* takes NULL; the watchdog has been stopped */
 
 /*
- * JavaScript begins: others may turn the loop, the first of them when a tick has passed. will_ns
- * (mono): from then on the worker is lost; whoever turns the loop next calls worker->will, which
- * does not return. UINT64_MAX: never.
+ * JavaScript begins: others may turn the loop, the first of them when a tick has passed. Both mono, UINT64_MAX: never.
+ * overdue_ns: it should have been stopped by then; whoever turns the loop next in its stead calls overdue first, once.
+ * will_ns: from then on the worker is lost; whoever turns the loop next calls worker->will, which does not return.
  */
-void lane_lend(struct lane *lane, uint64_t now_ns, uint64_t will_ns);
+void lane_lend(struct lane *lane, uint64_t now_ns, uint64_t overdue_ns, uint64_t will_ns);
+
+/* overdue(arg): on the watchdog's thread, with the lane, as a tick; it must not enter the edge. Before the first
+ * lane_lend(). arg: kept. */
+void lane_set_overdue(struct lane *lane, void (*overdue)(void *arg), void *arg);
 
 /*
  * Between turns, when there is time: work(arg) on the main thread, which takes some milliseconds there and touches

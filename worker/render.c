@@ -18,6 +18,9 @@
 #include <string.h>
 
 #define WILL_NS_MAX UINT64_C(200000000)
+#define OVERDUE_NS                                                                                 \
+    UINT64_C(20000000) /* JavaScript stops in less than one millisecond of these, if it can */
+#define LATE_WILL_NS UINT64_C(1000000000)
 #define FETCH_OPEN_MAX 32
 #define PAUSED_MAX 128u                 /* streams that wait for their readers, beside the others */
 #define ABORT_MS 100u                   /* for listeners of request.signal */
@@ -63,6 +66,20 @@ static void on_wake(evutil_socket_t fd, short events, void *arg)
     r->due = true; /* the work is done between turns, by renderer_turn() */
 }
 
+/* It has not stopped when it was to: its client need not wait for what becomes of it. And who will see to its end is
+ * at work, so the master leaves that to us: were it to kill by the first limit, a machine that keeps us from running right
+ * then would cost all others of this worker their answers. Relaxed: its look at the old limit may come first. */
+static void on_overdue(void *arg)
+{
+    struct renderer *r = arg;
+    struct peer *peer = r->worker->peer;
+    uint64_t limit_ns = atomic_load_explicit(&peer->render_limit_ns, memory_order_relaxed);
+
+    atomic_store_explicit(&peer->render_limit_ns, limit_ns + LATE_WILL_NS, memory_order_relaxed);
+    if (r->running && r->running->overdue)
+        r->running->overdue(r->running);
+}
+
 int renderer_new(struct worker *worker, struct renderer **ret_renderer)
 {
     struct renderer *r = calloc(1, sizeof *r);
@@ -88,6 +105,7 @@ int renderer_new(struct worker *worker, struct renderer **ret_renderer)
     error = lane_new(worker, r->watchdog, &r->lane);
     if (error)
         goto fail;
+    lane_set_overdue(r->lane, on_overdue, r);
     *ret_renderer = r;
     return 0;
 fail:
@@ -160,7 +178,8 @@ static void enter(struct renderer *r, const struct render_job *job, uint64_t sta
     atomic_store_explicit(&peer->render_limit_ns, timeout_ns + grace_ns, memory_order_relaxed);
     /* release: the master that reads the stamp (acquire) sees its limit */
     atomic_store_explicit(&peer->render_start_ns, start_ns, memory_order_release);
-    lane_lend(r->lane, now_ns, start_ns + timeout_ns + grace_ns - earlier_ns(grace_ns));
+    lane_lend(r->lane, now_ns, start_ns + timeout_ns + OVERDUE_NS,
+              start_ns + timeout_ns + grace_ns - earlier_ns(grace_ns));
     watchdog_arm(r->watchdog, start_ns + timeout_ns);
 }
 
@@ -193,9 +212,10 @@ static void count(struct stats *stats, const struct js_result *result, uint64_t 
     }
 }
 
-void renderer_give_up(struct renderer *renderer, enum js_outcome outcome)
+void renderer_give_up(struct renderer *renderer, enum js_outcome outcome,
+                      const struct js_error *error)
 {
-    const struct js_result result = {.outcome = outcome};
+    const struct js_result result = {.outcome = outcome, .error = error};
     struct render_job *job = renderer->running;
 
     renderer->waiting_max = 0;
@@ -460,7 +480,7 @@ static void prepare(struct renderer *r)
 
     if (!js_wants_realm(r->worker->js))
         return;
-    lane_lend(r->lane, now_ns, UINT64_MAX);
+    lane_lend(r->lane, now_ns, UINT64_MAX, UINT64_MAX);
     watchdog_arm(r->watchdog, now_ns + PREPARE_NS); /* the bundle's top level is JavaScript */
     js_prepare(r->worker->js);
     watchdog_disarm(r->watchdog);

@@ -20,7 +20,7 @@ struct render_job;
 enum render_end {
     RENDER_DONE,    /* result is set, whatever its outcome */
     RENDER_STOPPED, /* the worker leaves before it could run; result is NULL */
-    RENDER_HUNG /* it does not end, so the worker does: result tells how, has no error, and nothing
+    RENDER_HUNG /* it does not end, so the worker does: result tells how, error where if that is known; nothing
                        that the job or its request is made of may be freed */
 };
 
@@ -50,6 +50,9 @@ struct render_job {
      * until renderer_resume(). It may cancel the job, never free it. */
     bool (*part)(struct render_job *job, const struct js_part *part);
     void (*done)(struct render_job *job, enum render_end end, const struct js_result *result);
+    /* Its deadline has passed, and the JavaScript that runs has not stopped: who waits for it may be told. In the midst of
+     * that JavaScript; `done` follows, whenever and with whatever it ends. May be NULL. */
+    void (*overdue)(struct render_job *job);
     void *arg;
 
     /* the renderer's own */
@@ -82,7 +85,8 @@ void renderer_free(struct renderer *renderer);
 
 /* The worker's last will (will.h), with the lane: the running render ends with RENDER_HUNG; and then,
  * when connections have been handed over, the other open ones and those that wait with RENDER_STOPPED. */
-void renderer_give_up(struct renderer *renderer, enum js_outcome outcome);
+void renderer_give_up(struct renderer *renderer, enum js_outcome outcome,
+                      const struct js_error *error);
 void renderer_stop(struct renderer *renderer);
 
 /* Queue a job. 0 / -EBUSY: as many wait, in all workers together, as render.queue says: shed it. */

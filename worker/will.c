@@ -10,6 +10,7 @@
 #include "shm/peers.h"
 #include "shm/region.h"
 #include "worker/access.h"
+#include "worker/autopsy.h"
 #include "worker/handover.h"
 #include "worker/http.h"
 #include "worker/render.h"
@@ -24,6 +25,7 @@
 #define MORE_NS                                                                                    \
     UINT64_C(1000000000) /* from the master, on a machine so busy that all this takes long */
 #define NAP_NS 1000000L
+#define LOOK_MS 300u /* for where it stands; needs a tenth of it, unless the machine is busy */
 
 /* The master would kill us in a moment, by the stamp: it sees that somebody is seeing to it. Its look at the
  * old limit may come first, hence relaxed: nothing is handed over, and being early is all that helps. */
@@ -46,14 +48,22 @@ static void flush(struct worker *w)
     }
 }
 
+static void turn(void *arg)
+{
+    (void)tick_turn(arg, NAP_NS);
+}
+
 void will_run(struct worker *worker, enum js_outcome outcome)
 {
+    struct js_error *stood; /* goes with the process */
     size_t given = 0;
 
     ask_for_time(worker->peer);
+    stood = autopsy(worker->js, outcome == JS_OOM ? "V8 has no memory left" : "it can't be stopped",
+                    LOOK_MS, turn, worker);
     worker->draining = true; /* what is answered from here on says Connection: close */
     http_drain(worker->http, false);
-    renderer_give_up(worker->renderer, outcome);
+    renderer_give_up(worker->renderer, outcome, stood);
     if (!region_stopping(worker->heritage->region)) /* else nobody takes them: 503 */
         given = handover_all(worker->http, false, mono_ns() + GIVE_NS);
     renderer_stop(worker->renderer);

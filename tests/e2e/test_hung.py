@@ -4,6 +4,7 @@ connections over and is replaced."""
 
 import json
 import os
+import re
 import signal
 
 import pytest
@@ -17,6 +18,10 @@ globalThis.renderPage = (url) => {
   if (url.startsWith('/hang')) {
     console.log('hangs at ' + url);
     return String('a'.repeat(1 << 22).lastIndexOf('a'.repeat(1 << 21) + 'b'));
+  }
+  if (url === '/late' || url === '/late/private') {  // a second or so, then V8 stops it
+    const at = 'a'.repeat(1 << 16).lastIndexOf('a'.repeat(1 << 15) + 'b');
+    for (;;) if (at > 0) return 'never';
   }
   if (url.startsWith('/loop')) for (;;) {}
   if (url.startsWith('/fatal')) {  // one allocation beyond what the heap limit leaves room for: V8 gives up
@@ -68,6 +73,44 @@ def test_a_hung_render_is_answered_and_costs_nobody_else_anything(ssrd, workers,
     assert len(set(server.await_new_worker(old)) & set(old)) == workers - 1
     assert "url=/hang" in server.wait_log("render hangs")
     server.wait_log("reason=hung")
+
+
+def test_the_log_tells_where_a_hung_render_stood(ssrd):
+    server = ssrd(BUNDLE, {"workers": 2, "render": LIMITS, "routes": [{"match": "/hang/*"}]})
+
+    def stack_of(number):
+        with hang(server, f"/hang/{number}") as client:
+            assert client.answer().status == 504
+        line = server.wait_log(f"render hangs .*url=/hang/{number} ")
+        assert "route=/hang/* " in line
+        return re.search(r'at=\S*server\.js:6:\d+ stack="    at \S*renderPage \(\S*server\.js:6:\d+\)"', line)
+
+    assert any(stack_of(i) for i in range(20))  # a machine so busy that its copy was not heard in time tells none
+
+
+def test_who_waits_for_what_does_not_stop_is_answered_at_the_deadline(ssrd):
+    server = ssrd(BUNDLE, {"render": {"timeout": "300ms", "grace": "1h"}})
+    old = server.workers()
+    with hang(server) as first, server.connect() as second:
+        second.request("/hang")
+        assert [c.answer().status for c in (first, second)] == [504, 504]
+        assert first.get("/metrics-of-nobody", "OPTIONS").status  # the connection goes on
+    assert server.workers() == old
+    assert "render hangs" not in server.log
+    os.kill(old[0], signal.SIGKILL)
+
+
+def test_a_built_in_that_ends_too_late_costs_nobody_else_anything(ssrd):
+    server = ssrd(BUNDLE, {"render": {"timeout": "50ms", "grace": "1h"}})
+    old = server.workers()
+    for path in ("/late", "/late/private"):
+        with server.connect() as client, server.connect() as behind:
+            client.request(path)
+            assert client.answer().status == 504
+            behind.request(f"{path}/behind")
+            assert behind.answer().status == 200
+        assert "took=" in server.wait_log(f"render took too long and was stopped .*url={path} ")
+    assert server.workers() == old
 
 
 def test_all_who_wait_for_the_hung_render_are_answered(ssrd):
