@@ -158,6 +158,19 @@
     let indent = '';
     const counts = new Map();
     const starts = new Map();
+    const { apply } = Reflect, { clear } = Map.prototype; // renders may have changed either by then
+    let isCounted = false;
+    native.kept.push({
+        keep() { indent = ''; },
+        back() {
+            indent = '';
+            if (!isCounted)
+                return;
+            isCounted = false;
+            apply(clear, counts, []);
+            apply(clear, starts, []);
+        },
+    });
     const print = (level, values) => {
         const text = format(values);
         sink(level, indent === '' ? text : indent + text.replaceAll('\n', '\n' + indent));
@@ -193,6 +206,7 @@
         count(label = 'default') {
             const count = (counts.get(String(label)) ?? 0) + 1;
             counts.set(String(label), count);
+            isCounted = true;
             print(INFO, [label + ': ' + count]);
         },
         countReset(label = 'default') { counts.delete(String(label)); },
@@ -203,7 +217,10 @@
         },
         groupCollapsed(...values) { console.group(...values); },
         groupEnd() { indent = indent.slice(2); },
-        time(label = 'default') { starts.set(String(label), native.clockNow()); },
+        time(label = 'default') {
+            starts.set(String(label), native.clockNow());
+            isCounted = true;
+        },
         timeLog(label = 'default', ...values) { print(LOG, [label + ': ' + elapsed(label), ...values]); },
         timeEnd(label = 'default') {
             print(LOG, [label + ': ' + elapsed(label)]);

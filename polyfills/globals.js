@@ -19,6 +19,9 @@ native.define = (name, value) => {
             job();
     };
 }
+// What polyfills keep for renders beside the properties of objects: isolation.js calls keep() when the bundle has loaded and
+// back() when renders are over.
+native.kept = [];
 native.tag = (constructor, name) => Object.defineProperty(constructor.prototype, Symbol.toStringTag,
     { value: name, configurable: true });
 

@@ -9,11 +9,11 @@
         deleteProperty } = Reflect;
     const { keys, is } = Object;
     const { exec } = RegExp.prototype;
-    const { has, forEach } = Map.prototype;
+    const { has, set, forEach } = Map.prototype;
     const { toString: symbolText } = Symbol.prototype;
     const GlobalFunction = Function;
     const global = globalThis;
-    const { isLater, lazyNames } = native;
+    const { isLater, laterOf, lazyNames, kept } = native;
     const PART = 60; // comparisons in one generated function: short ones are optimised
     const identifier = /^[A-Za-z_$][\w$]*$/;
 
@@ -24,6 +24,7 @@
     let globalChecks = null; // each () => nothing of its part has changed; null: not made yet
     let intrinsicChecks = null;
     let anyRegExp = null;
+    let accessors = []; // of the bundle on the global object, whose hidden class does not tell: [key, getter, setter]
 
     // What this file works with inherits nothing: renders may have put accessors on Object.prototype and Array.prototype.
     function list() {
@@ -152,6 +153,11 @@
         record = [take([global, '']), ...[...ours].map(take)];
         [...ours.keys()].forEach(settle);
         globalChecks = intrinsicChecks = null;
+        accessors = [...record[0].own].filter(([, { get, set }]) => (get ?? set) !== undefined && !isLater(get))
+            .map(([key, { get, set }]) => [key, get, set]);
+        sets = native.laterSets;
+        for (let i = 0; i < kept.length; i++)
+            kept[i].keep();
         anyRegExp = /(?:)/;
         return record.map(({ target }) => target);
     };
@@ -168,6 +174,14 @@
             return false;
         }
     };
+    function areAccessorsIntact() {
+        for (let i = 0; i < accessors.length; i++) {
+            const now = propertyOf(global, accessors[i][0]);
+            if (now === undefined || now.get !== accessors[i][1] || now.set !== accessors[i][2])
+                return false;
+        }
+        return true;
+    }
     // Where hidden classes can't be seen (js_shape.h): the numbers of those that have more or fewer properties that are
     // enumerable.
     function countedAnew() {
@@ -176,6 +190,21 @@
             if (keys(record[i].target).length !== record[i].count)
                 changed[changed.length] = i;
         return changed;
+    }
+
+    // later.js has loaded what stands since where accessors of its own did: from now on that is put back.
+    let adopted = 0, sets = 0;
+    function adoptLater() {
+        adopted = native.laterLoads;
+        globalChecks = intrinsicChecks = null;
+        for (let i = 0; i < record.length; i++) {
+            const { own } = record[i];
+            apply(forEach, own, [(before, key) => {
+                const now = before.get === undefined ? undefined : laterOf(before.get);
+                if (now !== undefined)
+                    apply(set, own, [key, now]);
+            }]);
+        }
     }
 
     // What was made unchangeable gets at least its old value, and is told of once.
@@ -198,8 +227,7 @@
         remove(of, ownKeys(target), left);
         apply(forEach, own, [(before, key) => {
             const now = propertyOf(target, key);
-            // An accessor of ours that has become a value, or core-js' own accessor: later.js has loaded what it stood for.
-            if (!isSame(now, before) && !(before.get !== undefined && now !== undefined && ('value' in now && key !== 'location' || isLater(before.get)))) {
+            if (!isSame(now, before)) {
                 left[left.length] = { target, name, key };
                 if (!defineProperty(target, key, before))
                     giveUp(target, key, 'value' in before ? { __proto__: null, value: before.value } : { __proto__: null });
@@ -234,7 +262,14 @@
     // has; true: nobody has looked. -> the names of what was put back; undefined: there was nothing to do
     native.restore = (changed) => {
         apply(exec, anyRegExp, ['']); // RegExp.$1 and its like
-        const isGlobalIntact = pass(globalChecks), areOthersIntact = pass(intrinsicChecks);
+        for (let i = 0; i < kept.length; i++)
+            kept[i].back();
+        if (adopted !== native.laterLoads)
+            adoptLater();
+        const isSet = sets !== native.laterSets;
+        sets = native.laterSets;
+        const isGlobalIntact = !isSet && pass(globalChecks) && areAccessorsIntact();
+        const areOthersIntact = !isSet && pass(intrinsicChecks);
         if (changed === undefined && isGlobalIntact && areOthersIntact)
             return undefined;
         const left = list(), unsettled = list();

@@ -36,9 +36,13 @@
         [Set.prototype, 'difference intersection isDisjointFrom isSubsetOf isSupersetOf symmetricDifference union'],
     ];
     let placed = []; // [target, name, get]
-    const getters = new Set();
-    const { has } = Set.prototype, { apply } = Reflect; // renders may have changed either by then
+    // For isolation.js: getters of ours, each with the property that stands in its place since all have loaded.
+    const getters = new Map();
+    const { get: find, has } = Map.prototype, { apply, setPrototypeOf } = Reflect; // renders may have changed any by then
     native.isLater = (getter) => apply(has, getters, [getter]);
+    native.laterOf = (getter) => apply(find, getters, [getter]);
+    native.laterLoads = 0; // how often that was
+    native.laterSets = 0;  // how often somebody has assigned one
     native.lazyNames['__core-js_shared__'] = true; // core-js' own, which it leaves on the global object
 
     function load() {
@@ -46,13 +50,19 @@
         placed = [];
         const kept = native.laterCollections ? [] : collections.flatMap(([target, names]) => names.split(' ')
             .filter((name) => !hasOwn(target, name)).map((name) => [target, name]));
-        for (const [target, name, getter] of ours)
-            if (getOwnPropertyDescriptor(target, name)?.get === getter)
-                delete target[name];
+        const others = []; // what the bundle or a render has set in our place stays there: [target, name, descriptor]
+        for (const [target, name, getter] of ours) {
+            const now = getOwnPropertyDescriptor(target, name);
+            if (now !== undefined && now.get !== getter)
+                others.push([target, name, now]);
+            delete target[name];
+        }
         // core-js puts its own Function.prototype.toString there, to show its functions as native ones.
         const text = getOwnPropertyDescriptor(Function.prototype, 'toString');
         try {
             native.load('npm_later.js');
+            for (const [target, name, getter] of ours)
+                note(getter, getOwnPropertyDescriptor(target, name));
         } catch (error) { // as it was before
             for (const [target, name, getter] of ours)
                 if (!hasOwn(target, name))
@@ -60,9 +70,18 @@
             throw error;
         } finally {
             defineProperty(Function.prototype, 'toString', text);
+            for (const [target, name, own] of others)
+                defineProperty(target, name, own);
             for (const [target, name] of kept)
                 delete target[name];
         }
+    }
+    function note(getter, own) {
+        if (own === undefined)
+            return;
+        setPrototypeOf(own, null);
+        getters.set(getter, own);
+        native.laterLoads++;
     }
     function place(target, name, getter = undefined) {
         const own = getter ?? {
@@ -72,10 +91,11 @@
             },
         }.get;
         placed.push([target, name, own]);
-        getters.add(own);
+        getters.set(own, undefined);
         defineProperty(target, name, {
             configurable: true, enumerable: false, get: own,
             set(value) {
+                native.laterSets++;
                 defineProperty(this, name, { value, writable: true, configurable: true, enumerable: this !== target });
             },
         });

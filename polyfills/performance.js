@@ -57,10 +57,17 @@
     native.tag(PerformanceMeasure, 'PerformanceMeasure');
 
     const add = (entry) => {
+        if (entries === loaded)
+            entries = [...entries];
         if (entries.push(entry) > KEPT)
             entries.shift();
         return entry;
     };
+    let loaded = null; // those of the bundle's load; a render that adds to them works on a copy
+    native.kept.push({
+        keep() { loaded = entries; },
+        back() { entries = loaded; },
+    });
     // User Timing, section 3.1.3, "convert a mark to a timestamp"
     function timeOf(mark) {
         if (typeof mark === 'number') {

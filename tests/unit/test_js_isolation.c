@@ -211,6 +211,17 @@ static const struct way ways[] = {
     {SHAPE, "Object.defineProperty(Object.prototype, 'hidden', {value: 1, configurable: true})",
      "({}).hidden === 1"},
     {SHAPE, "Array.prototype[Symbol.for('user')] = 1", "[][Symbol.for('user')] === 1"},
+    {SHAPE, "Object.defineProperty(Request.prototype, 'url', {value: 'a', configurable: true})",
+     "request.url === 'a'"},
+    {SHAPE, "Object.defineProperty(ssr, 'nonce', {value: 'a', configurable: true})",
+     "ssr.nonce === 'a'"},
+    {RESET, "Iterator = class {}", "Iterator.prototype.map === undefined"},
+    {RESET, "Object.defineProperty(globalThis, 'lazily', {value: 'a', configurable: true})",
+     "lazily === 'a'"},
+    {RESET, "Array.prototype.toSorted = () => 'x'", "[].toSorted() === 'x'"},
+    {RESET, "Array.prototype.toSorted = () => 'x'; [].toReversed()", "[].toSorted() === 'x'"},
+    {RESET, "[].toSorted(); Array.prototype.toSorted = () => 'x'", "[].toSorted() === 'x'"},
+    {RESET, "[].toSorted(); delete Array.prototype.toSorted", "!('toSorted' in [])"},
     {CARRIED, "Array.prototype[Symbol.iterator].user = 1", "[][Symbol.iterator].user === 1"},
     {CARRIED, "Float64Array.prototype.user = 1", "new Float64Array().user === 1"},
     {CARRIED, "Object.freeze(Set.prototype)", "Object.isFrozen(Set.prototype)"},
@@ -219,6 +230,7 @@ static const struct way ways[] = {
     /* what the engine keeps */
     {RESET, "/(sec)(ret)/.test('secret')",
      "RegExp.$1 === 'sec' || RegExp.lastMatch === 'secret' || RegExp.input === 'secret'"},
+    {RESET, "performance.mark('user', {detail: url})", "performance.getEntries().length > 0"},
     {STOPPED, "setTimeout(() => { globalThis.late = 1 }, 0)", HAS("late")},
     {STOPPED, "setInterval(() => { globalThis.late = 1 }, 0)", HAS("late")},
     {STOPPED, "setImmediate(() => { globalThis.late = 1 })", HAS("late")},
@@ -248,6 +260,7 @@ static const struct way ways[] = {
     "const storage = new AsyncLocalStorage(), tag = (t) => Array.from(t);"                         \
     "const counted = (() => { let k = 0; return () => ++k })(); class Own { static count = 0 }"    \
     "globalThis.own = 1; globalThis.held = {}; globalThis.fetchIt = () => 'original';"             \
+    "Object.defineProperty(globalThis, 'lazily', {get: () => 1, configurable: true});"             \
     "globalThis.renderPage = (url, data, request) => { if (data.bad) { %s; return 'left' }"        \
     "  return (%s) ? 'leaked' : 'clean' };"
 
@@ -352,6 +365,21 @@ static void what_has_loaded_late_stays_loaded(void **state)
     (void)teardown(state);
 }
 
+/* Groups that a render has opened would indent the log for good, and its counts go on in the next one's. */
+static void the_console_begins_anew(void **state)
+{
+    struct bench *b;
+
+    fixture_isolation = JS_RESET;
+    assert_int_equal(setup(state), 0);
+    b = *state;
+    load(b, "globalThis.renderPage = () => { console.count('n'); console.group('g'); return '' }");
+    render(b);
+    render(b);
+    assert_string_equal(b->console, "2 n: 1\n1 g\n2 n: 1\n1 g\n");
+    (void)teardown(state);
+}
+
 static void with_several_open_it_waits_for_the_last(void **state)
 {
     struct bench *b;
@@ -414,6 +442,7 @@ int main(void)
         cmocka_unit_test(globals_that_come_again_are_removed_again),
         cmocka_unit_test(what_was_put_back_is_named),
         cmocka_unit_test(what_has_loaded_late_stays_loaded),
+        cmocka_unit_test(the_console_begins_anew),
         cmocka_unit_test(with_several_open_it_waits_for_the_last),
         cmocka_unit_test(a_realm_that_fights_back_is_told_of),
         cmocka_unit_test(library_functions_that_a_render_asked_for_stay),
