@@ -5,11 +5,18 @@
     const MAKE = Symbol('make');
     const setTimer = native.setTimeout;
     const { DOMException, Event } = native.own;
+    const SWEPT_AT_LEAST = 32;
     let abort;
 
+    // Section 3.2, "dependent signals". A signal may live as long as the program and be given to any() by each render: it holds
+    // the signals that depend on it weakly, but for those that somebody listens to.
     class AbortSignal extends EventTarget {
         #aborted = false;
         #reason = undefined;
+        #sources = null; // on which this one depends, none of them dependent itself
+        #dependents = []; // weak references
+        #sweepAt = SWEPT_AT_LEAST; // so many of them: look which are gone
+        #heard = new Set(); // of the dependents those with listeners
         constructor(key = undefined) {
             if (key !== MAKE)
                 throw new TypeError('Illegal constructor');
@@ -25,10 +32,37 @@
             abort = (signal, reason = new DOMException('This operation was aborted', 'AbortError')) => {
                 if (signal.#aborted)
                     return;
-                signal.#aborted = true;
-                signal.#reason = reason;
-                native.fire(signal, () => new Event('abort'));
+                const all = [signal, ...signal.#living().filter((dependent) => !dependent.#aborted)];
+                for (const one of all)
+                    one.#end(reason);
+                for (const one of all)
+                    native.fire(one, () => new Event('abort'));
             };
+            native.heard = (target, type, count) => {
+                if (!(#sources in target) || target.#sources === null || `${type}` !== 'abort')
+                    return;
+                for (const source of target.#sources)
+                    count === 0 ? source.#heard.delete(target) : source.#heard.add(target);
+            };
+        }
+        #living() {
+            return this.#dependents.map((dependent) => dependent.deref()).filter((dependent) => dependent !== undefined);
+        }
+        #end(reason) {
+            this.#aborted = true;
+            this.#reason = reason;
+            for (const source of this.#sources ?? [])
+                source.#heard.delete(this);
+            this.#sources = null;
+            this.#dependents = [];
+        }
+        #dependOn(source) {
+            this.#sources.add(source);
+            if (source.#dependents.length >= source.#sweepAt) {
+                source.#dependents = source.#dependents.filter((dependent) => dependent.deref() !== undefined);
+                source.#sweepAt = Math.max(SWEPT_AT_LEAST, 2 * source.#dependents.length);
+            }
+            source.#dependents.push(new WeakRef(this));
         }
         static abort(reason = undefined) {
             const signal = new AbortSignal(MAKE);
@@ -48,13 +82,16 @@
             const sources = [...signals];
             if (!sources.every((source) => source instanceof AbortSignal))
                 throw new TypeError('AbortSignal.any takes AbortSignals');
-            for (const source of sources) {
-                if (source.aborted) {
-                    abort(signal, source.reason);
-                    break;
-                }
-                source.addEventListener('abort', () => abort(signal, source.reason), { once: true });
+            const aborted = sources.find((source) => source.#aborted);
+            if (aborted !== undefined) {
+                abort(signal, aborted.#reason);
+                return signal;
             }
+            signal.#sources = new Set();
+            for (const source of sources)
+                for (const one of source.#sources ?? [source])
+                    if (!signal.#sources.has(one))
+                        signal.#dependOn(one);
             return signal;
         }
     }

@@ -126,13 +126,14 @@
             if (list.some((other) => other.callback === callback && other.capture === capture))
                 return;
             const listener = {
-                callback, capture, removed: false,
+                callback, capture, removed: false, signal,
                 once: Boolean(options?.once),
                 passive: Boolean(options?.passive),
                 remove: () => this.removeEventListener(type, callback, capture),
             };
             // A new list, so that a dispatch under way walks the one it began with.
             this.#listeners.set(String(type), [...list, listener]);
+            native.heard?.(this, type, list.length + 1);
             signal?.addEventListener('abort', listener.remove, { once: true });
         }
         removeEventListener(type, callback, options = undefined) {
@@ -145,6 +146,8 @@
                 return;
             listener.removed = true;
             this.#listeners.set(String(type), list.filter((other) => other !== listener));
+            native.heard?.(this, type, list.length - 1);
+            listener.signal?.removeEventListener('abort', listener.remove); // one that lives longer must not gather them
         }
         dispatchEvent(event) {
             if (!(event instanceof Event))

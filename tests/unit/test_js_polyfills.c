@@ -160,6 +160,45 @@ static void events_and_aborts_follow_the_dom_standard(void **state)
                 "TimeoutError");
 }
 
+/* Of DOM's section 3.2.1, "signal abort": all reasons first, then the events. */
+static void a_signal_aborts_those_that_depend_on_it_after_itself(void **state)
+{
+    expect_page(
+        *state,
+        "const c = new AbortController(), seen = []; const a = AbortSignal.any([c.signal]);"
+        "const b = AbortSignal.any([a, new AbortController().signal, c.signal]);"
+        "a.onabort = () => seen.push('a'); b.onabort = () => seen.push('b' + b.reason);"
+        "c.signal.onabort = () => seen.push('c' + a.aborted + b.aborted); c.abort(5); c.abort(6);"
+        "return seen.concat(AbortSignal.any([new AbortController().signal, b]).reason, "
+        "AbortSignal.any([]).aborted).join()",
+        "ctruetrue,a,b5,5,false");
+}
+
+/* The bundle's own signal, of its end for one, may be given to any() by each render. */
+static void a_signal_that_lives_long_gathers_none_that_nobody_hears(void **state)
+{
+    struct bench *b = *state;
+    unsigned gone = 0, heard = 0;
+
+    load(b, "const c = new AbortController(), target = new EventTarget(); let gone = 0, heard = 0;"
+            "const registry = new FinalizationRegistry(() => gone++);"
+            "globalThis.renderPage = (url, data) => { if (data.bad) c.abort(); else {"
+            "  const quiet = AbortSignal.any([c.signal]), loud = AbortSignal.any([c.signal]);"
+            "  const listener = () => { };"
+            "  target.addEventListener('x', listener, {signal: c.signal});"
+            "  target.removeEventListener('x', listener);"
+            "  loud.onabort = () => heard++; registry.register(quiet); registry.register(listener);"
+            "} return gone + ' ' + heard }");
+    for (int i = 0; i < 100; i++)
+        render(b);
+    for (int i = 0; i < 3; i++)
+        js_collect(b->js);
+    render_bad(b);
+    assert_int_equal(sscanf(b->body, "%u %u", &gone, &heard), 2);
+    assert_true(gone >= 190);
+    assert_int_equal(heard, 100);
+}
+
 static void messages_arrive_as_tasks(void **state)
 {
     expect_page(
@@ -255,6 +294,8 @@ int main(void)
         JS_TEST(base64_and_crypto_follow_their_standards),
         JS_TEST(random_numbers_are_even_and_in_range),
         JS_TEST(events_and_aborts_follow_the_dom_standard),
+        JS_TEST(a_signal_aborts_those_that_depend_on_it_after_itself),
+        JS_TEST(a_signal_that_lives_long_gathers_none_that_nobody_hears),
         JS_TEST(messages_arrive_as_tasks),
         JS_TEST(clones_are_deep_and_functions_refused),
         JS_TEST(headers_and_requests_follow_fetch),
