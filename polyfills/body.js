@@ -102,7 +102,7 @@
         if (body.network !== null && body.stream === null) {
             moved.network = body.network; // nobody has asked for the stream: it goes along as it is
         } else if (body.stream !== null) {
-            const through = new TransformStream();
+            const through = new (native.load('streams.js').TransformStream)();
             body.stream.pipeTo(through.writable).catch(() => { });
             moved.stream = through.readable;
         }

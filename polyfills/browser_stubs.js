@@ -10,7 +10,7 @@ const { define, perRender } = native;
 // ---------------------------------------------------------------- location, history, storage
 
 const DEFAULT = 'http://localhost/';
-const here = perRender((serial) => new URL(native.requestUrl(serial) ?? DEFAULT));
+const here = perRender((serial) => new native.own.URL(native.requestUrl(serial) ?? DEFAULT));
 class Location {
     assign() { }
     replace() { }

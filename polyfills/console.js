@@ -6,6 +6,7 @@
     const DEPTH = 3;
     const ITEMS = 100;
     const TEXT = 10000;
+    const NOBODY = '[Object: null prototype]';
     const [DEBUG, LOG, INFO, WARN, ERROR] = [0, 1, 2, 3, 4];
     const sink = native.log;
     const { ownKeys } = Reflect;
@@ -13,8 +14,13 @@
     const ours = /\n +at (?:[^\n]*\()?ssr:[^\n]*/g; // frames of polyfills help nobody
     const identifier = /^[A-Za-z_$][\w$]*$/;
 
-    const quote = (text) => "'" + text.replace(/[\\'\n\r\t]/g,
-        (c) => ({ '\n': '\\n', '\r': '\\r', '\t': '\\t' })[c] ?? '\\' + c) + "'";
+    const custom = Symbol.for('nodejs.util.inspect.custom');
+    const escapes = { '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\v': '\\v', '\\': '\\\\' };
+    function quote(text) {
+        const mark = !text.includes("'") ? "'" : !text.includes('"') ? '"' : !/`|\$\{/.test(text) ? '`' : "'";
+        return mark + text.replace(/[\0-\x1f\x7f-\x9f\\']/g, (c) => escapes[c] ?? (c !== "'"
+            ? '\\x' + c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0') : mark === c ? "\\'" : c)) + mark;
+    }
 
     function className(object) {
         for (let at = object; at !== null; at = getProto(at)) {
@@ -22,7 +28,7 @@
             if (typeof own?.value === 'function' && own.value.name !== '')
                 return own.value.name;
         }
-        return 'null prototype';
+        return NOBODY;
     }
 
     function showError(error, seen, depth) {
@@ -63,13 +69,25 @@
 
     function showArray(array, name, seen, depth) {
         const items = [];
-        for (let i = 0; i < array.length && i < ITEMS; i++)
-            items.push(i in array ? show(array[i], seen, depth + 1) : '<empty>');
+        for (let i = 0; i < array.length && i < ITEMS; i++) {
+            const first = i;
+            while (i < array.length && i < ITEMS && !(i in array))
+                i++;
+            if (i !== first)
+                items.push('<' + (i - first) + ' empty item' + (i - first === 1 ? '>' : 's>'));
+            if (i < array.length && i < ITEMS)
+                items.push(show(array[i], seen, depth + 1));
+        }
         return join((name === 'Array' ? '' : name + '(' + array.length + ') ') + '[',
             shorten(items, array.length), ']');
     }
 
     function showObject(object, seen, depth) {
+        if (typeof object[custom] === 'function') {
+            const shown = object[custom](DEPTH - depth, {}, inspect);
+            if (shown !== object)
+                return typeof shown === 'string' ? shown : show(shown, seen, depth);
+        }
         const name = className(object);
         if (object instanceof Error)
             return showError(object, seen, depth);
@@ -78,7 +96,7 @@
         if (object instanceof RegExp)
             return String(object);
         if (depth > DEPTH)
-            return Array.isArray(object) ? '[Array]' : '[' + name + ']';
+            return Array.isArray(object) ? '[Array]' : name === NOBODY ? name : '[' + name + ']';
         if (Array.isArray(object) || ArrayBuffer.isView(object) && !(object instanceof DataView))
             return showArray(object, name, seen, depth);
         if (object instanceof Map)
@@ -92,7 +110,7 @@
             return 'Promise {}';
         const keys = ownKeys(object).filter((key) =>
             Object.prototype.propertyIsEnumerable.call(object, key));
-        return join((name === 'Object' ? '' : '[' === name[0] ? '' : name + ' ') + '{',
+        return join((name === 'Object' ? '' : name + ' ') + '{',
             shorten(entries(object, keys.slice(0, ITEMS), seen, depth), keys.length), '}');
     }
 
@@ -131,7 +149,18 @@
     const inspect = (value) => show(value, [], 0);
     const plain = (value) => typeof value === 'string' ? value : inspect(value);
 
-    // Console Standard, section 2.2, Formatter.
+    // Does String() say more of it than inspect()? Where somebody has written a toString() for it.
+    const speaks = (value) => typeof value.toString === 'function' &&
+        !Function.prototype.toString.call(value.toString).includes('[native code]');
+    const numeral = (value) => typeof value === 'bigint' ? value + 'n' : Object.is(value, -0) ? '-0' : String(value);
+    function json(value) {
+        try {
+            return JSON.stringify(value);
+        } catch {
+            return '[Circular]';
+        }
+    }
+    // Console Standard, section 2.2, Formatter, as Node.js' util.format() has it.
     function format(values) {
         if (typeof values[0] !== 'string' || values.length === 1 || !values[0].includes('%'))
             return values.map(plain).join(' ');
@@ -143,11 +172,12 @@
                 return all;
             const value = values[at++];
             switch (kind) {
-            case 's': return typeof value === 'object' && value !== null ? inspect(value) : String(value);
-            case 'd': return typeof value === 'symbol' ? 'NaN' : typeof value === 'bigint' ? value + 'n' : String(Number(value));
-            case 'i': return typeof value === 'symbol' ? 'NaN' : String(parseInt(value, 10));
-            case 'f': return typeof value === 'symbol' ? 'NaN' : String(parseFloat(value));
-            case 'j': return JSON.stringify(value);
+            case 's': return typeof value === 'object' && value !== null ? speaks(value) ? String(value) : inspect(value)
+                : typeof value === 'bigint' || typeof value === 'number' ? numeral(value) : String(value);
+            case 'd': return typeof value === 'symbol' ? 'NaN' : numeral(typeof value === 'bigint' ? value : Number(value));
+            case 'i': return typeof value === 'symbol' ? 'NaN' : numeral(typeof value === 'bigint' ? value : parseInt(value, 10));
+            case 'f': return typeof value === 'symbol' ? 'NaN' : numeral(parseFloat(value));
+            case 'j': return json(value);
             case 'c': return '';
             default: return inspect(value);
             }
@@ -232,4 +262,5 @@
     Object.defineProperty(console, Symbol.toStringTag, { value: 'console', configurable: true });
     native.define('console', console);
     native.inspect = inspect;
+    native.format = (...values) => format(values);
 }

@@ -5,8 +5,7 @@
 const { base64Decode, utf8Encode } = native;
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const quotable = /^[\t\x20-\x7e\x80-\xff]*$/;
-const blanks = /^[\t\n\r ]+|[\t\n\r ]+$/g;
-const trailing = /[\t\n\r ]+$/;
+const { strip } = native.idl;
 
 // MIME Sniffing, section 4.4: a quoted parameter value -> [value, where it ends]
 function quoted(text, at) {
@@ -34,13 +33,14 @@ function parameter(text, at) {
     }
     const semicolon = text.indexOf(';', stop);
     const last = semicolon === -1 ? text.length : semicolon;
-    return [name, text.slice(stop + 1, last).replace(trailing, '') || null, last + 1];
+    // from the '=' on: blanks before the value are its own
+    return [name, strip(text.slice(stop, last)).slice(1) || null, last + 1];
 }
 // Section 4.4 and 4.5: the type as it is written out again; null: it is none
 function cleanType(input) {
-    const text = input.replace(blanks, '');
+    const text = strip(input);
     const semicolon = text.indexOf(';');
-    const essence = (semicolon === -1 ? text : text.slice(0, semicolon)).replace(trailing, '');
+    const essence = strip(semicolon === -1 ? text : text.slice(0, semicolon));
     const slash = essence.indexOf('/');
     if (slash === -1 || !token.test(essence.slice(0, slash)) || !token.test(essence.slice(slash + 1)))
         return null;
@@ -83,7 +83,7 @@ return {
         const comma = text.indexOf(',');
         if (comma === -1)
             return null;
-        let type = text.slice(0, comma).replace(/^ +| +$/g, '');
+        let type = strip(text.slice(0, comma)); // of a URL: spaces are all there can be
         const mark = /; *base64$/i.exec(type);
         const bytes = mark === null ? percentDecoded(text.slice(comma + 1)) : fromBase64(text.slice(comma + 1));
         if (bytes === null)

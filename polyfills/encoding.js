@@ -5,7 +5,6 @@
 {
     const { utf8Encode, utf8EncodeInto, utf8Decode, utf8OpenTail } = native;
     const utf8 = new Set(['utf-8', 'utf8', 'unicode-1-1-utf-8', 'unicode11utf8', 'unicode20utf8', 'x-unicode20utf8']);
-    const blanks = /^[\t\n\f\r ]+|[\t\n\f\r ]+$/g;
     const EMPTY = new Uint8Array(0);
     const UNITS = 4294967296;
 
@@ -50,7 +49,7 @@
                 throw new TypeError('The options of a TextDecoder must be an object');
             this.#fatal = Boolean(options?.fatal);
             this.#ignoreBOM = Boolean(options?.ignoreBOM);
-            const wanted = `${label}`.replace(blanks, '').toLowerCase();
+            const wanted = native.idl.strip(`${label}`, true).toLowerCase();
             if (!utf8.has(wanted))
                 this.#open(wanted);
         }

@@ -75,7 +75,7 @@ native.tag(FormData, 'FormData');
 
 // HTML, section 4.10.21.8, "multipart/form-data encoding algorithm"
 native.encodeFormData = (form) => {
-    const boundary = '----ssrd' + crypto.randomUUID().replaceAll('-', '');
+    const boundary = '----ssrd' + native.randomUUID().replaceAll('-', '');
     const lines = (text) => text.replace(/\r\n?|\n/g, '\r\n');
     const quoted = (text) => text.replace(/\n/g, '%0A').replace(/\r/g, '%0D').replace(/"/g, '%22');
     const parts = [];

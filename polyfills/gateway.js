@@ -5,6 +5,7 @@
 'use strict';
 {
     const { stringify } = JSON;
+    const { queueMicrotask } = native.own;
     const isFunction = (value) => typeof value === 'function';
     const CODES = { INERTIA: 1, HYPERNOVA: 2 };
     let render = null;  // page => {head, body}

@@ -6,9 +6,8 @@
     const RENDER = native.RENDER = Symbol('render');
     const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
     const unclean = /[\0\r\n]/;
-    const edges = /^[\t\n\r ]+|[\t\n\r ]+$/g;
     const { requestHeader, requestHeaders, readsOf } = native;
-    const { bytes, need, pairs, iterable } = native.idl;
+    const { bytes, strip, need, pairs, iterable } = native.idl;
 
     // Few names are ever used; bounded, since pages may take names from requests.
     const known = new Map();
@@ -28,7 +27,7 @@
     const cleanValue = (value) => {
         if (typeof value === 'string' && clean.test(value))
             return value;
-        const text = bytes(value).replace(edges, '');
+        const text = strip(bytes(value));
         if (unclean.test(text))
             throw new TypeError('Invalid header value');
         return text;

@@ -3,6 +3,7 @@
 'use strict';
 const { digest, hmac, pbkdf2, randomFill, randomUUID, sameBytes } = native;
 const { Buffer } = native.load('buffer.js');
+const { crypto, process: { nextTick } } = native.own;
 const bytesOf = (data, encoding) => typeof data === 'string' ? Buffer.from(data, encoding) : ArrayBuffer.isView(data)
     ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice() : new Uint8Array(data).slice();
 const give = (bytes, encoding) => {
@@ -57,7 +58,7 @@ function pbkdf2Sync(password, salt, iterations, length, name) {
 function randomBytes(size, done = undefined) {
     const bytes = Buffer.alloc(size);
     randomFill(bytes);
-    return done === undefined ? bytes : void process.nextTick(done, null, bytes);
+    return done === undefined ? bytes : void nextTick(done, null, bytes);
 }
 // Without bias: what lies above the last whole multiple of the range is drawn again.
 function randomInt(min, max = undefined, done = undefined) {
@@ -70,7 +71,7 @@ function randomInt(min, max = undefined, done = undefined) {
     for (;;) {
         const drawn = randomBytes(6).readUIntBE(0, 6);
         if (drawn < limit)
-            return done === undefined ? drawn % range + min : void process.nextTick(done, null, drawn % range + min);
+            return done === undefined ? drawn % range + min : void nextTick(done, null, drawn % range + min);
     }
 }
 // RFC 5869
@@ -92,17 +93,17 @@ const exports = {
     hkdfSync, constants: {}, Hash, getCiphers: () => [], getCurves: () => [],
     hkdf(name, key, salt, info, length, done) {
         const bytes = hkdfSync(name, key, salt, info, length);
-        process.nextTick(done, null, bytes);
+        nextTick(done, null, bytes);
     },
     randomFill(buffer, ...rest) {
         exports.randomFillSync(buffer, ...rest.slice(0, -1));
-        process.nextTick(rest[rest.length - 1], null, buffer);
+        nextTick(rest[rest.length - 1], null, buffer);
     },
     createHash, createHmac, pbkdf2Sync, randomBytes, randomInt,
     hash: (name, data, encoding = 'hex') => createHash(name).update(data).digest(encoding),
     pbkdf2(password, salt, iterations, length, name, done) {
         const bytes = pbkdf2Sync(password, salt, iterations, length, name);
-        process.nextTick(done, null, bytes);
+        nextTick(done, null, bytes);
     },
     randomUUID: () => randomUUID(),
     randomFillSync(buffer, offset = 0, size = undefined) {

@@ -60,7 +60,7 @@ EventEmitter.setMaxListeners ??= (count, ...emitters) => emitters.forEach((emitt
 EventEmitter.getMaxListeners ??= (emitter) => emitter.getMaxListeners?.() ?? EventEmitter.defaultMaxListeners;
 EventEmitter.addAbortListener ??= (signal, listener) => {
     if (signal.aborted)
-        queueMicrotask(() => listener());
+        native.own.queueMicrotask(() => listener());
     else
         signal.addEventListener('abort', listener, { once: true });
     return { [Symbol.dispose]: () => signal.removeEventListener('abort', listener) };

@@ -47,16 +47,19 @@ function format(url, options = undefined) {
     const search = query && query[0] !== '?' ? '?' + query : query;
     const hash = url.hash && url.hash[0] !== '#' ? '#' + url.hash : url.hash ?? '';
     let pathname = (url.pathname ?? '').replace(/[?#]/g, encodeURIComponent);
-    const two = host !== null && (url.slashes || protocol === '' || /^(?:https?|ftp|gopher|file|wss?):$/.test(protocol)) ||
+    const two = host !== null && (url.slashes || /^(?:https?|ftp|gopher|file|wss?):$/.test(protocol)) ||
         url.slashes;
     if (two && pathname !== '' && pathname[0] !== '/')
         pathname = '/' + pathname;
-    return protocol + (two ? '//' + auth + (host ?? '') : '') + pathname + search.replace('#', '%23') + hash;
+    return protocol + (two ? '//' : '') + (two || host !== null ? auth + (host ?? '') : '') + pathname + search.replace('#', '%23') + hash;
 }
 function resolve(from, to) {
     const base = new URL(from, 'resolve://');
     const url = new URL(to, base);
-    return url.protocol === 'resolve:' ? url.pathname + url.search + url.hash : url.href;
+    if (url.protocol !== 'resolve:')
+        return url.href;
+    const path = /^\//.test(from) || /^\//.test(to) ? url.pathname : url.pathname.slice(1); // both relative: so is this
+    return path + url.search + url.hash;
 }
 function fileURLToPath(url) {
     const from = typeof url === 'string' ? new URL(url) : url;

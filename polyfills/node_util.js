@@ -1,33 +1,13 @@
 // SPDX-License-Identifier: MIT
 // node:util, as far as bundles of servers use it: format and inspect are those of the console.
 'use strict';
-const { inspect: show } = native;
+const { inspect: show, format } = native;
+const { nextTick } = native.own.process;
 const custom = Symbol.for('nodejs.util.promisify.custom');
 const tagOf = (value) => Object.prototype.toString.call(value).slice(8, -1);
-const inspect = (value) => typeof value === 'object' && value !== null &&
-    typeof value[inspect.custom] === 'function' ? `${value[inspect.custom](2, {}, inspect)}` : show(value);
+const inspect = (value) => show(value);
 inspect.custom = Symbol.for('nodejs.util.inspect.custom');
 inspect.defaultOptions = {};
-
-function format(first, ...rest) {
-    if (typeof first !== 'string')
-        return [first, ...rest].map((value) => typeof value === 'string' ? value : inspect(value)).join(' ');
-    const text = first.replace(/%[sdifjoOc%]/g, (what) => {
-        if (what === '%%' || rest.length === 0)
-            return what === '%%' && rest.length !== 0 ? '%' : what;
-        const value = rest.shift();
-        switch (what) {
-        case '%s': return typeof value === 'object' && value !== null ? inspect(value) : String(value);
-        case '%d': return typeof value === 'object' ? 'NaN' : `${Number(value)}`;
-        case '%i': return `${Number.parseInt(value, 10)}`;
-        case '%f': return `${Number.parseFloat(value)}`;
-        case '%j': return JSON.stringify(value);
-        case '%c': return '';
-        default: return inspect(value);
-        }
-    });
-    return [text, ...rest.map((value) => typeof value === 'string' ? value : inspect(value))].join(' ');
-}
 
 function promisify(original) {
     if (typeof original !== 'function')
@@ -47,11 +27,12 @@ promisify.custom = custom;
 function callbackify(original) {
     return function (...given) {
         const done = given.pop();
-        Reflect.apply(original, this, given).then((value) => process.nextTick(done, null, value),
-            (error) => process.nextTick(done, error ?? new Error('rejected with ' + error)));
+        Reflect.apply(original, this, given).then((value) => nextTick(done, null, value),
+            (error) => nextTick(done, error ?? new Error('rejected with ' + error)));
     };
 }
 
+const bytesOf = (data) => ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data);
 // "strict": the same types, prototypes and own enumerable properties
 function isDeepStrictEqual(a, b, seen = new Map()) {
     if (Object.is(a, b))
@@ -63,7 +44,7 @@ function isDeepStrictEqual(a, b, seen = new Map()) {
         return true;
     seen.set(a, b);
     const same = (x, y) => isDeepStrictEqual(x, y, seen);
-    if (a instanceof Date || a instanceof Number || a instanceof String || a instanceof Boolean)
+    if (a instanceof Date || types.isBoxedPrimitive(a))
         if (!Object.is(a.valueOf(), b.valueOf()))
             return false;
     if (a instanceof RegExp && `${a}` !== `${b}`)
@@ -78,6 +59,8 @@ function isDeepStrictEqual(a, b, seen = new Map()) {
         return false;
     if (ArrayBuffer.isView(a) && !(a instanceof DataView))
         return a.length === b.length && a.every((value, i) => Object.is(value, b[i]));
+    if ((a instanceof DataView || native.isBuffer(a)) && !same(bytesOf(a), bytesOf(b)))
+        return false;
     const keys = Reflect.ownKeys(a).filter((key) => Object.prototype.propertyIsEnumerable.call(a, key));
     const others = Reflect.ownKeys(b).filter((key) => Object.prototype.propertyIsEnumerable.call(b, key));
     return keys.length === others.length && (!Array.isArray(a) || a.length === b.length) &&
@@ -127,6 +110,10 @@ function styleText(format, text) {
         return `\x1b[${styles[name][0]}m${inside}\x1b[${styles[name][1]}m`;
     }, `${text}`);
 }
+
+// What Node.js' timers have for it
+for (const name of ['setTimeout', 'setImmediate'])
+    Object.defineProperty(native[name], custom, { value: native.builtin('node:timers/promises', '')[name], configurable: true });
 
 const exports = {
     inspect, format, promisify, callbackify, isDeepStrictEqual, types,

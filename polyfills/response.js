@@ -55,7 +55,7 @@
                 throw new TypeError('Failed to parse URL from ' + text);
             if (![301, 302, 303, 307, 308].includes(code))
                 throw new RangeError('Not the status of a redirect: ' + code);
-            const headers = new Headers({ location: parsed === null ? encodeURI(decodeSafely(text)) : parsed.href });
+            const headers = new Headers({ location: parsed === null ? escaped(text) : parsed.href });
             native.freezeHeaders(headers);
             return new Response({ status: code, statusText: '', headers, body: empty(), type: 'default', url: '' },
                 UNREAD);
@@ -90,13 +90,8 @@
         const number = Number(value);
         return Number.isFinite(number) ? Math.trunc(number) % 65536 : 0;
     }
-    function decodeSafely(text) {
-        try {
-            return decodeURI(text);
-        } catch {
-            return text;
-        }
-    }
+    // What a URL can't hold as it is; what is escaped already stays so.
+    const escaped = (text) => encodeURI(text).replace(/%25/g, '%');
     mixin(Response, (response) => stateOf(response).body, (response) => stateOf(response).headers.get('content-type'));
     native.tag(Response, 'Response');
     native.define('Response', Response);

@@ -103,8 +103,8 @@ function makeKey(name, algorithm, extractable, usages, bytes) {
     return new CryptoKey(MAKE, own, extractable, list, bytes);
 }
 
-const toBase64Url = (bytes) => btoa(String.fromCharCode(...bytes)).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
-const fromBase64Url = (text) => Uint8Array.from(atob(`${text}`.replace(/-/g, '+').replace(/_/g, '/')),
+const toBase64Url = (bytes) => native.own.btoa(String.fromCharCode(...bytes)).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
+const fromBase64Url = (text) => Uint8Array.from(native.own.atob(`${text}`.replace(/-/g, '+').replace(/_/g, '/')),
     (c) => c.charCodeAt(0));
 const jwkName = (algorithm) => algorithm.name === 'HMAC' ? 'HS' + algorithm.hash.name.slice(4)
     : `A${algorithm.length}${algorithm.name.slice(4)}`;

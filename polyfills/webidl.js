@@ -22,6 +22,18 @@
             throw new TypeError('The text holds a character above U+00FF');
         return text;
     };
+    // Without HTTP whitespace (Infra: and form feeds too) at both ends. A regular expression with $ looks at each run of it
+    // within the text as often as the run is long.
+    const strip = (text, formFeeds = false) => {
+        const isBlank = (c) => c === 32 || c === 9 || c === 10 || c === 13 || formFeeds && c === 12;
+        let from = 0;
+        let to = text.length;
+        while (from < to && isBlank(text.charCodeAt(from)))
+            from++;
+        while (to > from && isBlank(text.charCodeAt(to - 1)))
+            to--;
+        return text.slice(from, to);
+    };
     const need = (wanted, given, what) => {
         if (given < wanted)
             throw new TypeError(`${what}: ${wanted} argument${wanted === 1 ? '' : 's'} required, ${given} given`);
@@ -140,5 +152,5 @@
         const name = typeof value === 'object' && value !== null ? toString.call(value) : '';
         return value instanceof ArrayBuffer || name === '[object ArrayBuffer]' || name === '[object SharedArrayBuffer]';
     };
-    native.idl = { usv, bytes, need, dictionary, oneOf, pairs, iterable };
+    native.idl = { usv, bytes, strip, need, dictionary, oneOf, pairs, iterable };
 }

@@ -136,6 +136,30 @@ static void node_modules_do_their_work(void **state)
                 "5bdcc146,8,true,true,36");
 }
 
+static void what_util_writes_is_what_node_writes(void **state)
+{
+    struct bench *b = *state;
+
+    expect_page(
+        b,
+        "const { format, inspect, promisify, isDeepStrictEqual: same } = require('util');"
+        "const bytes = (n) => new Uint8Array([n]).buffer; const self = {}; self.self = self;"
+        "const styled = {[inspect.custom]: () => 'own'};"
+        "return [format('%s%% %% %x', 'a'), format('%d %s %s %i', 5n, 5n, -0, 'x'), format('%s'),"
+        "  format('%s', {toString: () => 'told'}), format('%j', self), format(1, 'a', styled),"
+        "  inspect('a\\'b'), inspect('\\x1b'), inspect([1, , , 2]), inspect(Object.create(null)),"
+        "  await promisify(setTimeout)(1, 'late'), await promisify(setImmediate)('soon'),"
+        "  same(bytes(1), bytes(1)), same(bytes(1), bytes(2)), same(Object(1n), Object(2n)),"
+        "  same(new DataView(bytes(1)), new DataView(bytes(2)))].join('|')",
+        "a% % %x|5n 5n -0 NaN|%s|told|[Circular]|1 a own|\"a'b\"|'\\x1B'|[ 1, <2 empty items>, 2 ]|"
+        "[Object: null prototype] {}|late|soon|true|false|false|false");
+    expect_page(b,
+                "const { resolve, format } = require('url');"
+                "return [resolve('a/b', '../c'), resolve('', 'a'), resolve('/a', ''), "
+                "resolve('a', '/b?c'), format({hostname: 'h', port: 8})].join(' ')",
+                "c a /a /b?c h:8");
+}
+
 static void node_streams_flow_and_become_web_streams(void **state)
 {
     struct bench *b = *state;
@@ -269,6 +293,7 @@ int main(void)
         JS_TEST(buffer_has_what_packages_call_of_nodes),
         JS_TEST(buffer_takes_any_bytes_where_node_does),
         JS_TEST(node_modules_do_their_work),
+        JS_TEST(what_util_writes_is_what_node_writes),
         JS_TEST(node_streams_flow_and_become_web_streams),
         JS_TEST(process_is_there_without_being_node),
         JS_TEST(later_library_functions_are_there),

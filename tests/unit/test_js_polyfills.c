@@ -18,7 +18,7 @@ static void console_writes_values_as_people_read_them(void **state)
     assert_string_equal(
         b->console, "1 a x 4 { b: [ 1, 'two', null ], m: Map(1) { 1 => { c: 2 } } }\n"
                     "3 Set(1) { 1 } undefined 5n Symbol(s) [class A] [Function (anonymous)] -0\n"
-                    "4 { self: [Circular] } [ <empty>, 1 ] text\n"
+                    "4 { self: [Circular] } [ <1 empty item>, 1 ] text\n"
                     "0 debug\n"
                     "2 Uint8Array(2) [ 0, 0 ]\n");
     b->console[0] = 0;

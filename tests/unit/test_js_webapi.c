@@ -40,6 +40,28 @@ static void urls_and_their_parameters_follow_each_other(void **state)
                 "TypeErrorERR_INVALID_URL/x a=2&b=1 2 x=y a%2 https://h/http://h/");
 }
 
+/* A run of blanks within a text that a visitor has sent is looked at once: were its square the time
+ * that this takes, it would not end. */
+static void blanks_at_the_ends_are_taken_away_in_one_go(void **state)
+{
+    expect_page(*state,
+                "const run = ' '.repeat(1 << 20), text = '\\t a' + run + '\\tb \\r\\n'; let seen;"
+                "try { new TextDecoder(text) } catch (error) { seen = error.name }"
+                "return [new Headers({a: text}).get('a').length - run.length, seen,"
+                "  (await (await fetch('data:' + run + 'a' + run + '/b,c')).text()),"
+                "  (await new Response('', {headers: {'content-type': 'a/b;c=d' + run + 'e;f= g '"
+                "}}).blob()).type.length - run.length].join()",
+                "3,RangeError,c,17");
+}
+
+static void a_path_to_redirect_to_keeps_what_is_escaped(void **state)
+{
+    expect_page(*state,
+                "return ['/login?next=%2Fa%3Fb%3D1', '/\\u00e4 b?x=%E4', '?q=100%'].map((to) => "
+                "Response.redirect(to).headers.get('location')).join(' ')",
+                "/login?next=%2Fa%3Fb%3D1 /%C3%A4%20b?x=%E4 ?q=100%");
+}
+
 static void other_encodings_are_decoded(void **state)
 {
     struct bench *b = *state;
@@ -330,11 +352,14 @@ static void bundles_may_replace_what_the_standards_use(void **state)
 
     expect_page(
         b,
-        "const { AbortController, Response, Request, EventTarget } = globalThis;"
+        "const { AbortController, Response, Request, EventTarget, atob, process, crypto, "
+        "performance } = "
+        "globalThis;"
         "for (const name of ['Event', 'EventTarget', 'CustomEvent', 'DOMException', 'URL', "
         "'URLSearchParams', 'Headers', 'Request', 'Response', 'TextEncoder', 'TextDecoder', "
         "'AbortSignal', 'AbortController', 'Blob', 'File', 'FormData', 'ReadableStream', "
-        "'TransformStream', 'Buffer', 'queueMicrotask'])"
+        "'TransformStream', 'Buffer', 'queueMicrotask', 'setTimeout', 'setImmediate', 'atob', "
+        "'btoa', 'process', 'crypto', 'performance'])"
         "  globalThis[name] = function () { throw new Error('not ours: ' + name) };"
         "const failure = async (f) => { try { await f(); return 'none' } catch (e) { return e.name "
         "} };"
@@ -353,12 +378,20 @@ static void bundles_may_replace_what_the_standards_use(void **state)
         "  Response.redirect('https://h/').headers.get('location'), "
         "require('url').parse('http://h/a').host,"
         "  await new Promise((go) => process.nextTick(go, 'next')),"
+        "  await new Promise((go) => require('crypto').hkdf('sha1', '', '', '', 2, (e, x) => "
+        "go(x.byteLength))),"
+        "  await require('util').promisify((done) => done(null, 'done'))(),"
+        "  await new Promise((go) => require('util').callbackify(async () => 'back')((e, x) => "
+        "go(x))),"
+        "  await require('timers/promises').setTimeout(1, 'late'),"
+        "  await (await fetch('data:,here')).text(),"
         "  await failure(() => atob('*')), await failure(() => structuredClone(() => 1)),"
         "  await failure(() => structuredClone(1, {transfer: [{}]})),"
         "  await failure(() => crypto.getRandomValues(new Float32Array(1))),"
         "  await failure(() => performance.measure('x', 'none')), await failure(() => "
         "crypto.subtle.digest('x', packed))].join()",
-        "1,AbortError,2,3,packed,b,https://h/,h,next,InvalidCharacterError,DataCloneError,"
+        "1,AbortError,2,3,packed,b,https://h/"
+        ",h,next,2,done,back,late,here,InvalidCharacterError,DataCloneError,"
         "DataCloneError,TypeMismatchError,SyntaxError,NotSupportedError");
 }
 
@@ -366,6 +399,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         JS_TEST(urls_and_their_parameters_follow_each_other),
+        JS_TEST(blanks_at_the_ends_are_taken_away_in_one_go),
+        JS_TEST(a_path_to_redirect_to_keeps_what_is_escaped),
         JS_TEST(other_encodings_are_decoded),
         JS_TEST(encodings_follow_the_standards_indexes),
         JS_TEST(wrong_arguments_are_refused),
