@@ -65,7 +65,8 @@
 
     // -> the value of Link; '' where there is nothing to tell.
     const linkHeader = (modules) => {
-        if (modules !== undefined && modules !== null && typeof modules[Symbol.iterator] !== 'function')
+        if (modules !== undefined && modules !== null &&
+            (typeof modules !== 'object' || typeof modules[Symbol.iterator] !== 'function'))
             throw refusal('modules must be a list of modules, not ' + article(modules));
         const names = [...modules ?? []].map(String);
         const key = names.join('\n');

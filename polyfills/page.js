@@ -19,35 +19,65 @@
     };
     let wanted = 'renderPage';
 
+    const BEGINNING_BYTES = 256; // what tells a document from an inside stands in so many
+    function join(first, second) {
+        if (first.length === 0 || second.length === 0)
+            return first.length === 0 ? second : first;
+        const both = new Uint8Array(first.length + second.length);
+        both.set(first);
+        both.set(second, first.length);
+        return both;
+    }
+
     // A body that is a stream goes to C as it comes; C fetches parts of it or waits for the end.
     const isStream = (value) => typeof value === 'object' && value !== null && typeof value.getReader === 'function';
-    // frame: what stands around an inside, [before, behind], or null; a stream that begins a document goes without.
-    async function pass(stream, head, frame = null) {
-        const reader = stream.getReader();
-        const serial = streamOpen(describe(head), reader);
+    // What stands around a stream, [before, behind]: its first bytes are held back until they tell whether it is a document itself,
+    // which goes without. -> {bytes or undefined of a chunk, of the end}
+    function framed([before, behind]) {
+        let held = new Uint8Array(0);
         let isBegun = false;
+        const begin = () => {
+            isBegun = true;
+            if (!isDocument.test(utf8Decode(held.subarray(0, BEGINNING_BYTES), false, false)))
+                return join(utf8Encode(before), held);
+            behind = '';
+            return held;
+        };
+        return {
+            of(chunk) {
+                if (isBegun)
+                    return chunk;
+                held = join(held, chunk);
+                return held.length < BEGINNING_BYTES && mayBeDocument(utf8Decode(held, false, false)) ? undefined : begin();
+            },
+            end: () => isBegun ? utf8Encode(behind) : join(begin(), utf8Encode(behind)),
+        };
+    }
+    // frame: what stands around an inside, or null.
+    async function pump(reader, serial, frame) {
         for (;;) {
             const { done, value } = await reader.read();
-            if (done) {
-                if (frame !== null)
-                    streamChunk(serial, utf8Encode((isBegun ? '' : frame[0]) + frame[1]));
-                return head;
-            }
-            if (!(value instanceof Uint8Array)) {
-                const error = new TypeError('A chunk of a body must be a Uint8Array');
-                reader.cancel(error).catch(() => { });
-                throw error;
-            }
-            if (frame !== null && !isBegun && value.length > 0) {
-                isBegun = true;
-                if (isDocument.test(utf8Decode(value.subarray(0, 256), false, false)))
-                    frame = null;
-                else
-                    streamChunk(serial, utf8Encode(frame[0]));
-            }
-            if (streamChunk(serial, value))
+            if (done)
+                break;
+            if (!(value instanceof Uint8Array))
+                throw new TypeError('A chunk of a body must be a Uint8Array');
+            const bytes = frame === null ? value : frame.of(value);
+            if (bytes !== undefined && streamChunk(serial, bytes))
                 await streamRoom(serial);
         }
+        if (frame !== null)
+            streamChunk(serial, frame.end());
+    }
+    async function pass(stream, head, around = null) {
+        const reader = stream.getReader();
+        try {
+            const serial = streamOpen(describe(head), reader);
+            await pump(reader, serial, around === null ? null : framed(around));
+        } catch (error) { // also where the rest of the page is none: nobody will read the stream
+            reader.cancel(error).catch(() => { });
+            throw error;
+        }
+        return head;
     }
     function whole(result) {
         if (typeof result !== 'object' || result === null ||
@@ -81,6 +111,7 @@
 
     let template = null; // [before the head's outlet, up to the page's, behind it]
     const isDocument = /^\s*<(?:!doctype|html)[\s>]/i;
+    const mayBeDocument = (text) => /^\s*(?:<(?:!(?:d(?:o(?:c(?:t(?:y(?:pe?)?)?)?)?)?)?|h(?:t(?:ml?)?)?)?)?$/i.test(text);
 
     native.setTemplate = (...parts) => {
         template = parts;

@@ -35,6 +35,7 @@ globalThis.renderPage = (url, data, request) => ({
                     cache: { private: true } }),
   '/loud': () => ({ body: String(++n), headers: { link: '</u/7.png>; rel=preload', 'cache-control': 'Private, Max-Age=0' } }),
   '/bad': () => ({ html: 'x', modules: 7 }),
+  '/letters': () => ({ html: 'x', modules: 'src/about.vue' }),
 }[url.split('?')[0]] ?? (() => 'x'))();
 """
 
@@ -60,6 +61,8 @@ def test_pages_tell_what_their_client_side_loads(site):
     assert server.get("/own")["link"] == "</mine.js>; rel=preload, </next>; rel=next"
     assert server.get("/bad").status == 500
     server.wait_log("modules must be a list of modules, not a number")
+    assert server.get("/letters").status == 500
+    server.wait_log("modules must be a list of modules, not a string")
     hit = server.get("/about")
     assert "hit" in hit.cache and hit["link"] == ENTRY + ABOUT
 

@@ -69,7 +69,11 @@ globalThis.renderPage = () => (RESULT);
     ("{body: streamOf('', '<p>', '</p>')}", page("<p></p>")),
     ("{html: at_once('<p>', '</p>')}", page("<p></p>")),
     ("{html: streamOf()}", page("")),
-    ("{body: streamOf('<!doc', 'type html><p>')}", page("<!doctype html><p>")),  # what it is must stand in the first part
+    ("{body: streamOf('\\n', ' <!doc', 'type', ' html>', '<p>whole')}", "\n <!doctype html><p>whole"),
+    ("{body: streamOf('<', 'h', 'tmlx>', '<p>')}", page("<htmlx><p>")),
+    ("{body: streamOf('<html', '>')}", "<html>"),
+    ("{body: at_once('<html')}", page("<html")),
+    ("{body: streamOf(' '.repeat(300), '<html>')}", page(" " * 300 + "<html>")),
     ("{body: streamOf('<!doctype html>', '<p>whole')}", "<!doctype html><p>whole"),
     ("{html: streamOf(' <html>', '<p>whole')}", " <html><p>whole"),
     ("{body: streamOf('{', '}'), headers: {'content-type': 'application/json'}}", "{}"),

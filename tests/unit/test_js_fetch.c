@@ -92,6 +92,17 @@ static void a_page_may_have_a_stream_as_body(void **state)
 }
 
 /* Nothing has loaded the streams when the bundle's function returns. */
+static void a_stream_that_nobody_will_read_is_cancelled(void **state)
+{
+    struct bench *b = *state;
+
+    load(b, "globalThis.renderPage = () => ({status: 99, body: new ReadableStream({"
+            "  cancel(why) { console.log(why.message); }})})");
+    render(b);
+    assert_int_equal(b->outcome, JS_ERROR);
+    assert_string_equal(b->console, "1 status must be a whole number from 100 to 599\n");
+}
+
 static void the_first_stream_of_all_may_be_made_behind_an_await(void **state)
 {
     struct bench *b = *state;
@@ -216,6 +227,7 @@ int main(void)
         JS_TEST(a_body_is_read_once_in_any_form),
         JS_TEST(a_body_becomes_a_stream_when_asked),
         JS_TEST(a_page_may_have_a_stream_as_body),
+        JS_TEST(a_stream_that_nobody_will_read_is_cancelled),
         JS_TEST(the_first_stream_of_all_may_be_made_behind_an_await),
         JS_TEST(forms_survive_their_own_encoding),
         JS_TEST(blobs_are_sliced_and_streamed),
