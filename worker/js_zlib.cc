@@ -14,6 +14,11 @@ typedef const v8::FunctionCallbackInfo<v8::Value> Info;
 #define OUT_BYTES_MAX                                                                              \
     ((size_t)64 << 20) /* of one chunk: a few bytes may inflate to a thousand times as many */
 
+/* What zlib allocates for one (zlib.h, "Memory Footprint" of zconf.h). V8 is told it as the length of the buffer, which nobody
+ * reads: it counts towards render.heap, and asks for the garbage collection that frees them. */
+#define DEFLATE_BYTES ((size_t)268 << 10)
+#define INFLATE_BYTES ((size_t)40 << 10)
+
 struct ZlibStream {
     z_stream z = {};
     bool deflates, ended = false;
@@ -35,8 +40,8 @@ static void open(Info &info)
                                                  bits, 8, Z_DEFAULT_STRATEGY)
                                   : inflateInit2(&stream->z, bits);
     std::unique_ptr<v8::BackingStore> store = v8::ArrayBuffer::NewBackingStore(
-        stream, 1, [](void *held, size_t, void *) { delete static_cast<ZlibStream *>(held); },
-        nullptr);
+        stream, stream->deflates ? DEFLATE_BYTES : INFLATE_BYTES,
+        [](void *held, size_t, void *) { delete static_cast<ZlibStream *>(held); }, nullptr);
     if (result == Z_OK)
         info.GetReturnValue().Set(v8::ArrayBuffer::New(info.GetIsolate(), std::move(store)));
 }

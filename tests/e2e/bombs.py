@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""16 renders that never end and 12 that take all memory, as the bodies of functions: for test_bombs.py and perf/bombs."""
+"""16 renders that never end and 13 that take all memory, as the bodies of functions: for test_bombs.py and perf/bombs."""
 
 CPU = {
     "loop": "for (;;) {}",
@@ -32,10 +32,11 @@ MEMORY = {
     "table": "const keep = {}; for (let i = 0;; i++) keep['k' + i] = i;",
     "closures": "const keep = []; for (let i = 0;; i++) { const a = [i, i, i, i]; keep.push(() => a); }",
 }
-# V8's own memory, outside of its heap and of what holds ArrayBuffers
-WASM_MEMORY = {
+# V8's own memory and zlib's, outside of its heap and of what holds ArrayBuffers
+OUTSIDE = {
     "memories": "const keep = []; for (;;) { const m = new WebAssembly.Memory({initial: 16}); new Uint8Array(m.buffer).fill(1); keep.push(m); }",
     "growth": "const m = new WebAssembly.Memory({initial: 1}); const keep = []; for (;;) { try { m.grow(16); } catch { keep.push(new WebAssembly.Memory({initial: 16})); } }",
+    "compressors": "const keep = []; for (let i = 0; i < 300; i++) keep.push(new CompressionStream('gzip')); for (;;) {}",
 }
 assert len(CPU) == 16 and len(MEMORY) == 10
 
@@ -47,4 +48,4 @@ globalThis.renderPage = (url) => {
   console.log('bomb at ' + url);
   return bomb();
 };
-""" % ",".join(f"{name}() {{ {code} }}" for name, code in {**CPU, **MEMORY, **WASM_MEMORY}.items())
+""" % ",".join(f"{name}() {{ {code} }}" for name, code in {**CPU, **MEMORY, **OUTSIDE}.items())

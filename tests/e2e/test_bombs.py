@@ -8,7 +8,7 @@ import re
 import pytest
 
 import harness
-from bombs import BUNDLE, CPU, MEMORY, WASM_MEMORY
+from bombs import BUNDLE, CPU, MEMORY, OUTSIDE
 
 ROUNDS = int(os.environ.get("SSRD_BOMB_ROUNDS", "2"))
 
@@ -50,8 +50,8 @@ def test_a_render_that_takes_all_memory(ssrd, name):
     assert server.status()["restarts"]["crash"] == 0
 
 
-@pytest.mark.parametrize("name", WASM_MEMORY)
-def test_memories_of_webassembly_count_as_memory(ssrd, name):
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_what_is_outside_of_the_heap_counts_as_memory(ssrd, name):
     server = ssrd(BUNDLE, {"render": {"timeout": "60s", "heap": "32MiB"}, "routes": ROUTES})
     for i in range(2):
         explode(server, name, i, (500,))
