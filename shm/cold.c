@@ -24,7 +24,7 @@
  * size is: what the copy reads before the processor's own prefetcher has understood. Both were
  * measured: perf/README.md. */
 #define PREFETCH_BYTES 1024
-#define PREFETCH_BYTES_MAX 8192
+#define PREFETCH_BYTES_MAX 2048
 
 int cold_open(struct region *region, uint32_t peer, struct cold **ret_cold)
 {
@@ -178,7 +178,7 @@ int cold_copy(struct cold *cold, const struct cold_ref *ref, const char *key, si
 
     if (!place_of(cold, ref->word, ref->page_bytes, &place))
         return -ENOENT;
-    ring_copy(buf, place.at, ref->page_bytes);
+    ring_copy_page(buf, place.at, ref->page_bytes);
     if (!still_there(cold, &place))
         return -ENOENT;
     if (page_check(buf, ref->page_bytes, true) != 0) {

@@ -10,6 +10,7 @@
 
 #include "shm/base.h"
 #include "shm/fault.h"
+#include "shm/page_copy.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -191,6 +192,11 @@ static inline void ring_copy(void *to, const void *from, size_t bytes)
         ((char *)to)[i] = __atomic_load_n((const char *)from + i, __ATOMIC_RELAXED);
 }
 
+static inline void ring_copy_page(void *to, const void *from, size_t bytes)
+{
+    ring_copy(to, from, bytes);
+}
+
 static inline void ring_write(void *to, const void *from, size_t bytes)
 {
     size_t i = 0;
@@ -217,6 +223,11 @@ static inline bool ring_equal(const void *shared, const void *own, size_t bytes)
 static inline void ring_copy(void *to, const void *from, size_t bytes)
 {
     memcpy(to, from, bytes);
+}
+
+static inline void ring_copy_page(void *to, const void *from, size_t bytes)
+{
+    page_copy(to, from, bytes);
 }
 
 static inline void ring_write(void *to, const void *from, size_t bytes)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_page.c - pages as bytes: what is built can be read, what was damaged is refused. */
 #include "shm/page_checksum.h"
+#include "shm/page_copy.h"
 #include "tests/unit/sample_page.h"
 
 #include <errno.h>
@@ -274,6 +275,29 @@ static void damaged_page_never_leads_outside(void **state)
     assert_int_not_equal(sum, 0);
 }
 
+/* Sizes beside every change of method, at any place. */
+static void copy_is_of_every_byte_and_of_no_other(void **state)
+{
+    static const size_t sizes[] = {0,    1,    144,  1023,  2047,  2048,  2049,  2055,  2111,
+                                   2112, 8184, 8192, 20479, 20480, 20481, 20544, 65536, 70000};
+    static unsigned char from[70200];
+    static unsigned char to[70200];
+    static unsigned char wanted[70200];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof from; i++)
+        from[i] = (unsigned char)(i * 131 >> 3 | 1);
+    for (size_t i = 0; i < array_len(sizes); i++) {
+        for (size_t shift = 0; shift < 128; shift += 13) {
+            memset(to, 0, sizeof to);
+            memset(wanted, 0, sizeof wanted);
+            memcpy(wanted + 64 - shift / 2, from + shift, sizes[i]);
+            page_copy(to + 64 - shift / 2, from + shift, sizes[i]);
+            assert_memory_equal(to, wanted, sizeof to);
+        }
+    }
+}
+
 #if defined __x86_64__ && !defined __SANITIZE_ADDRESS__
 #define STORE(n) __asm__ volatile("vmovdqu %%ymm" #n ", %0" : "=m"(half[n]))
 
@@ -317,10 +341,29 @@ static void checksum_leaves_no_vector_register_in_use(void **state)
     (void)page_checksum(data, sizeof data);
     assert_true(upper_halves_are_clear());
 }
+
+static void copy_leaves_no_vector_register_in_use(void **state)
+{
+    static char data[8192];
+    static char copy[8192];
+
+    (void)state;
+    memset(data, 0xff, sizeof data);
+    if (!__builtin_cpu_supports("avx"))
+        return;
+    page_copy(copy, data, sizeof data);
+    page_copy(copy, data, sizeof data);
+    assert_true(upper_halves_are_clear());
+}
 #else
 static void checksum_leaves_no_vector_register_in_use(void **state)
 {
     (void)state; /* SSE code is amd64's alone */
+}
+
+static void copy_leaves_no_vector_register_in_use(void **state)
+{
+    (void)state;
 }
 #endif
 
@@ -336,6 +379,8 @@ int main(void)
         cmocka_unit_test(source_out_of_bounds_has_no_size),
         cmocka_unit_test(page_cut_short_is_refused_at_every_length),
         cmocka_unit_test(checksum_leaves_no_vector_register_in_use),
+        cmocka_unit_test(copy_leaves_no_vector_register_in_use),
+        cmocka_unit_test(copy_is_of_every_byte_and_of_no_other),
         cmocka_unit_test(flipped_bit_anywhere_fails_the_check),
         cmocka_unit_test(damaged_page_never_leads_outside),
         cmocka_unit_test(tags_of_all_lengths_come_back_as_they_were),
