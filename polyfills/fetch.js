@@ -177,10 +177,17 @@
 
     // ---- redirects: section 4.5, HTTP-redirect fetch ----
 
+    // Servers send paths in UTF-8 as they are, whose bytes are a character each here.
+    function fromBytes(text) {
+        if (/^[\0-\x7f]*$/.test(text))
+            return text;
+        const bytes = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+        return native.utf8Decode(bytes, true, true) ?? text;
+    }
     function nextUrl(state, location) {
         let url = null;
         try {
-            url = new URL(location, state.url);
+            url = new URL(fromBytes(location), state.url);
         } catch { } // told below
         if (url === null || url.protocol !== 'http:' && url.protocol !== 'https:')
             throw failure(state.url, new Error('redirected to what is no URL of http: ' + location));

@@ -210,6 +210,17 @@ def test_warming_up_reaches_nobody(ssrd, upstream):
     assert len(up.seen) == 1
 
 
+def test_where_a_redirect_leads_may_be_utf_8_as_it_is(ssrd, upstream):
+    up = upstream({"/utf8": lambda h: h.answer(b"", 302, location="/to?\u00e4".encode().decode("latin-1")),
+                   "/latin1": lambda h: h.answer(b"", 302, location="/to?\u00e4"),
+                   "/to": lambda h: h.answer(h.path.encode())})
+    server = serve(ssrd, up, {
+        "utf8": "async (up) => (await fetch(up + '/utf8')).text()",
+        "latin1": "async (up) => (await fetch(up + '/latin1')).text()",
+    })
+    assert json.loads(server.get("/utf8").text) == "/to?%C3%A4" == json.loads(server.get("/latin1").text)
+
+
 def test_redirects_as_the_standard_has_them(ssrd, upstream):
     def echo(h):
         h.answer(json.dumps([h.command, h.body.decode(), h.path, sorted(k.lower() for k in h.headers)]).encode())
