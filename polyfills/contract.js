@@ -136,9 +136,12 @@
                 throw refusal('the bundle has neither called createServer nor exports a function for pages');
             return fn.length === 1 ? fn(page) : fn(String(page?.url ?? '/'), page, request(serial));
         };
+        // What all objects inherit is nobody's component.
+        const named = (components, name) => isObject(components) && components[name] !== Object.prototype[name]
+            ? components[name] : undefined;
         const own = () => isFunction(space?.getComponent) ? space.getComponent
             : isFunction(globalThis.getComponent) ? globalThis.getComponent
-                : (wanted) => (space?.components ?? space?.default?.components ?? globalThis.components)?.[wanted] ??
+                : (wanted) => named(space?.components ?? space?.default?.components ?? globalThis.components, wanted) ??
                     (isFunction(space?.[wanted]) ? space[wanted] : undefined);
         const component = (serial) => async (name, context) => {
             const found = await own()(name, context);

@@ -172,6 +172,13 @@ def test_hypernova_over_a_page_function(gateway):
     assert (results["b"]["statusCode"], results["b"]["success"]) == (404, False)
 
 
+def test_hypernova_components_are_those_of_the_bundle(gateway):
+    server = gateway("hypernova", "globalThis.components = {Box: () => '<p>'};")
+    results = json.loads(call(server.gateway, "/batch", body={
+        name: {"name": name, "data": {}} for name in ("Box", "constructor", "toString", "__proto__")}).body)["results"]
+    assert [result["statusCode"] for result in results.values()] == [200, 404, 404, 404]
+
+
 def test_hypernova_batch_that_fails_whole(gateway):
     server = gateway("hypernova", HYPERNOVA)
     answer = call(server.gateway, "/batch", body=[1])
