@@ -2,6 +2,8 @@
 """HTTP/1.1 in bytes: connections, limits, bad input, the admin listener."""
 
 import json
+import os
+import re
 import select
 
 import pytest
@@ -292,6 +294,12 @@ def test_metrics_are_prometheus_text(ssrd):
     assert {"ssrd_requests_total", "ssrd_renders_total", "ssrd_cache_requests_total", "ssrd_cache_bytes",
             "ssrd_connections", "ssrd_worker_restarts_total", "ssrd_reloads_total", "ssrd_bundle_generation",
             "ssrd_build_info"} <= names
+    with open(os.path.join(harness.ROOT, "README.md"), encoding="utf-8") as file:
+        section = file.read().split("## The admin listener")[1].split("\n## ")[0]
+    told = set(re.findall(r"ssrd_[a-z_]+", section))
+    assert told and {name if name in names else name + "_count" for name in told} <= names
+    for method, path in re.findall(r"^\| `(GET|POST) (/\w+)`", section, re.M):
+        assert server.admin(path, method=method, body=b"{}" if method == "POST" else None).status not in (404, 405), path
     assert 'ssrd_requests_total{code="200",method="GET"} ' in answer.text
 
 
