@@ -13,7 +13,7 @@
     const { toString: symbolText } = Symbol.prototype;
     const GlobalFunction = Function;
     const global = globalThis;
-    const { isLater, laterOf, lazyNames, kept } = native;
+    const { later, lazyNames, kept } = native;
     const PART = 60; // comparisons in one generated function: short ones are optimised
     const identifier = /^[A-Za-z_$][\w$]*$/;
 
@@ -153,9 +153,9 @@
         record = [take([global, '']), ...[...ours].map(take)];
         [...ours.keys()].forEach(settle);
         globalChecks = intrinsicChecks = null;
-        accessors = [...record[0].own].filter(([, { get, set }]) => (get ?? set) !== undefined && !isLater(get))
+        accessors = [...record[0].own].filter(([, { get, set }]) => (get ?? set) !== undefined && !later.isOurs(get))
             .map(([key, { get, set }]) => [key, get, set]);
-        sets = native.laterSets;
+        sets = later.sets;
         for (let i = 0; i < kept.length; i++)
             kept[i].keep();
         anyRegExp = /(?:)/;
@@ -195,12 +195,12 @@
     // later.js has loaded what stands since where accessors of its own did: from now on that is put back.
     let adopted = 0, sets = 0;
     function adoptLater() {
-        adopted = native.laterLoads;
+        adopted = later.loads;
         globalChecks = intrinsicChecks = null;
         for (let i = 0; i < record.length; i++) {
             const { own } = record[i];
             apply(forEach, own, [(before, key) => {
-                const now = before.get === undefined ? undefined : laterOf(before.get);
+                const now = before.get === undefined ? undefined : later.nowOf(before.get);
                 if (now !== undefined)
                     apply(set, own, [key, now]);
             }]);
@@ -264,10 +264,10 @@
         apply(exec, anyRegExp, ['']); // RegExp.$1 and its like
         for (let i = 0; i < kept.length; i++)
             kept[i].back();
-        if (adopted !== native.laterLoads)
+        if (adopted !== later.loads)
             adoptLater();
-        const isSet = sets !== native.laterSets;
-        sets = native.laterSets;
+        const isSet = sets !== later.sets;
+        sets = later.sets;
         const isGlobalIntact = !isSet && pass(globalChecks) && areAccessorsIntact();
         const areOthersIntact = !isSet && pass(intrinsicChecks);
         if (changed === undefined && isGlobalIntact && areOthersIntact)

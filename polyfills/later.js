@@ -39,10 +39,12 @@
     // For isolation.js: getters of ours, each with the property that stands in its place since all have loaded.
     const getters = new Map();
     const { get: find, has } = Map.prototype, { apply, setPrototypeOf } = Reflect; // renders may have changed any by then
-    native.isLater = (getter) => apply(has, getters, [getter]);
-    native.laterOf = (getter) => apply(find, getters, [getter]);
-    native.laterLoads = 0; // how often that was
-    native.laterSets = 0;  // how often somebody has assigned one
+    const later = native.later = {
+        isOurs: (getter) => apply(has, getters, [getter]),
+        nowOf: (getter) => apply(find, getters, [getter]),
+        loads: 0, // how many such there are
+        sets: 0, // how often somebody has assigned one
+    };
     native.lazyNames['__core-js_shared__'] = true; // core-js' own, which it leaves on the global object
 
     function load() {
@@ -81,7 +83,7 @@
             return;
         setPrototypeOf(own, null);
         getters.set(getter, own);
-        native.laterLoads++;
+        later.loads++;
     }
     function place(target, name, getter = undefined) {
         const own = getter ?? {
@@ -95,7 +97,7 @@
         defineProperty(target, name, {
             configurable: true, enumerable: false, get: own,
             set(value) {
-                native.laterSets++;
+                later.sets++;
                 defineProperty(this, name, { value, writable: true, configurable: true, enumerable: this !== target });
             },
         });
