@@ -159,17 +159,17 @@
         const like = error instanceof Error && typeof error.stack === 'string';
         const stack = like ? stackOf(error) : '';
         return { type: like ? error.type : 'Error', name: like ? error.name : 'Error', message: like ? error.message : error,
-            stack: stack === '' ? undefined : stack.split('\n    ') };
+            stack: stack.split('\n    ') };
     }
     const notFound = (name) => {
         const error = new ReferenceError('Component "' + name + '" not registered');
-        error.stack = 'ReferenceError: ' + error.message;
+        error.stack = 'ReferenceError: ' + error.message + '\n    at YOUR-COMPONENT-DID-NOT-REGISTER_' + name + ':1:1';
         return error;
     };
 
-    async function job({ name, data, metadata }, find) {
+    async function job(token, { name, data, metadata }, find) {
         const start = native.clockNow();
-        const context = { name, props: data, metadata: metadata ?? {}, statusCode: 200, returnMeta: {} };
+        const context = { name, token, props: data, metadata: metadata ?? {}, statusCode: 200, duration: null, html: null, returnMeta: {} };
         let html = null;
         let error = null;
         try {
@@ -199,7 +199,7 @@
 
     async function hypernova(batch, find) {
         const tokens = Object.keys(batch);
-        const done = await Promise.all(tokens.map((token) => job(Object(batch[token]), find)));
+        const done = await Promise.all(tokens.map((token) => job(token, Object(batch[token]), find)));
         return json({ success: true, error: null, results: Object.fromEntries(tokens.map((token, i) => [token, done[i]])) });
     }
 

@@ -90,7 +90,8 @@ void answer_gather_failure(struct conn *c, const struct http_parse *head, uint16
                            const struct flight *f, const struct js_error *error)
 {
     if (c->kind == LISTENER_INERTIA || c->kind == LISTENER_HYPERNOVA)
-        gateway_failure(c, head, status, f->id, error);
+        gateway_failure(c, head, status, f->id, (struct span){f->data, f->job.request.data_bytes},
+                        error);
     else if (c->admin)
         request_reply_problem(c, head, status, f->id, error);
     else if (error && c->http->config->bundle.watch)

@@ -59,10 +59,19 @@ static json_t *now_text(void)
     return json_string(text);
 }
 
-static json_t *inertia_failure(uint16_t status, const struct js_error *error)
+/* What the page object of the call has for it; null: nothing. */
+static json_t *told(const json_t *page, const char *name)
 {
-    json_t *object = json_pack("{s:s?, s:n, s:n, s:s?}", "error", reason(status, error),
-                               "component", "url", "stack", error ? error->stack : "");
+    json_t *value = json_object_get(page, name);
+
+    return json_is_string(value) ? json_incref(value) : json_null();
+}
+
+static json_t *inertia_failure(uint16_t status, const json_t *page, const struct js_error *error)
+{
+    json_t *object = json_pack("{s:s?, s:o, s:o, s:s?}", "error", reason(status, error),
+                               "component", told(page, "component"), "url", told(page, "url"),
+                               "stack", error ? error->stack : "");
     char where[512];
 
     if (!object)
@@ -77,24 +86,63 @@ static json_t *inertia_failure(uint16_t status, const struct js_error *error)
     return object;
 }
 
-static json_t *hypernova_failure(uint16_t status, const struct js_error *error)
+/* As Hypernova's errorToSerializable() does it: what clients join again by the same four spaces. */
+static json_t *stack_lines(const char *stack)
 {
-    return json_pack("{s:b, s:{s:s, s:s?, s:s?}, s:{}}", "success", 0, "error", "name", "Error",
-                     "message", reason(status, error), "stack", error ? error->stack : "",
-                     "results");
+    json_t *lines = json_array();
+
+    for (;;) {
+        const char *end = strstr(stack, "\n    ");
+
+        if (!end)
+            break;
+        (void)json_array_append_new(lines, json_stringn(stack, (size_t)(end - stack)));
+        stack = end + 5;
+    }
+    (void)json_array_append_new(lines, json_string(stack));
+    return lines;
+}
+
+static json_t *hypernova_error(uint16_t status, const struct js_error *error)
+{
+    return json_pack("{s:s, s:s?, s:o}", "name", "Error", "message", reason(status, error), "stack",
+                     stack_lines(error && error->stack ? error->stack : ""));
+}
+
+/* Each job of the batch has failed. Clients (hypernova-ruby does) look at the results alone, whatever status and success say,
+ * and put what the browser renders anew where a job has no HTML: for a job that is missing they would put nothing. */
+static json_t *hypernova_failure(uint16_t status, const json_t *batch, const struct js_error *error)
+{
+    json_t *jobs = (json_t *)batch; /* jansson's iteration is not const */
+    json_t *results = json_object();
+    const char *token;
+    json_t *job;
+
+    json_object_foreach(jobs, token, job)
+    {
+        (void)json_object_set_new(results, token,
+                                  json_pack("{s:o, s:n, s:{}, s:n, s:i, s:b, s:o}", "name",
+                                            told(job, "name"), "html", "meta", "duration",
+                                            "statusCode", 500, "success", 0, "error",
+                                            hypernova_error(status, error)));
+    }
+    return json_pack("{s:b, s:o, s:o}", "success", 0, "error", hypernova_error(status, error),
+                     "results", results);
 }
 
 void gateway_failure(struct conn *c, const struct http_parse *head, uint16_t status, const char *id,
-                     const struct js_error *error)
+                     struct span data, const struct js_error *error)
 {
+    json_t *call = data.bytes > 0 ? json_loadb(data.data, data.bytes, 0, NULL) : NULL;
     char lines[96] = "";
 
     if (*id)
         (void)snprintf(lines, sizeof lines, "%sX-Request-Id: %s\r\n",
                        status == 503 ? "Retry-After: 1\r\n" : "", id);
     reply_json(c, head, 500, lines,
-               c->kind == LISTENER_INERTIA ? inertia_failure(status, error)
-                                           : hypernova_failure(status, error));
+               c->kind == LISTENER_INERTIA ? inertia_failure(status, call, error)
+                                           : hypernova_failure(status, call, error));
+    json_decref(call);
 }
 
 /* ---- calls ---- */
@@ -140,12 +188,12 @@ static void render(struct conn *c, const struct http_parse *head, struct span bo
     size_t bytes;
 
     if (!write_head(body, text, sizeof text, &bytes)) {
-        gateway_failure(c, head, 500, "", &no_json);
+        gateway_failure(c, head, 500, "", (struct span){0}, &no_json);
         return;
     }
     http_parse_init(&parse, &limits);
     if (http_parse_head(&parse, text, bytes) != HTTP_WHOLE) {
-        gateway_failure(c, head, 500, "", &no_json);
+        gateway_failure(c, head, 500, "", (struct span){0}, &no_json);
         return;
     }
     request_render(c, head, &parse, &ask);

@@ -16,8 +16,9 @@ struct conn;
 /* A request on such a listener; answered now (gathered, see conn.h), or conn->request is set. */
 void gateway_request(struct conn *conn, const struct http_parse *head, struct span body);
 
-/* The answer for a render that ended in no page: 500 in the protocol's own shape. error may be NULL. */
+/* The answer for a render that ended in no page: 500 in the protocol's own shape. data: of the call, a page object or a
+ * batch; empty: there was none to be read. error may be NULL. */
 void gateway_failure(struct conn *conn, const struct http_parse *head, uint16_t status,
-                     const char *id, const struct js_error *error);
+                     const char *id, struct span data, const struct js_error *error);
 
 #endif

@@ -111,7 +111,9 @@ def test_inertia_failures_are_classified(gateway, bundle, component, kind, told)
 def test_inertia_failures_outside_of_the_page(gateway):
     server = gateway("inertia", BUNDLES["a global"], {"render": {"timeout": "50ms"}})
     slow = call(server.gateway, body={"component": "Slow", "props": {}, "url": "/x"})
-    assert slow.status == 500 and json.loads(slow.body)["type"] == "render" and slow["x-request-id"]
+    assert slow.status == 500 and slow["x-request-id"]
+    failure = json.loads(slow.body)
+    assert (failure["type"], failure["component"], failure["url"]) == ("render", "Slow", "/x")
     assert json.loads(call(server.gateway, body=[1]).body)["error"] == "the body is no JSON object"
     assert call(server.gateway, body={"component": "Home", "props": {"title": 1}}, Origin="http://evil").status == 403
 
@@ -159,7 +161,10 @@ def test_hypernova_renders_a_batch(gateway):
     assert "server.js:" in broken["error"]["stack"][1]
     missing = results["t3"]
     assert (missing["statusCode"], missing["error"]["message"]) == (404, 'Component "Nowhere" not registered')
+    # clients join the lines of a stack again, and group by what stands in place of the component
+    assert missing["error"]["stack"][1] == "at YOUR-COMPONENT-DID-NOT-REGISTER_Nowhere:1:1"
     assert results["t4"]["statusCode"] == 500 and "HTML was not returned" in results["t4"]["error"]["message"]
+    assert all(isinstance(result["error"]["stack"], list) for result in results.values() if result["error"])
     assert server.wait_log("broken component")
 
 
@@ -185,7 +190,26 @@ def test_hypernova_batch_that_fails_whole(gateway):
     assert answer.status == 500
     batch = json.loads(answer.body)
     assert batch["success"] is False and batch["error"]["message"] and batch["results"] == {}
+    assert isinstance(batch["error"]["stack"], list)
     assert call(server.gateway, "/elsewhere").status == 404
+    assert json.loads(call(server.gateway, "/batch", body={}).body) == {"success": True, "error": None, "results": {}}
+
+
+def test_hypernova_jobs_of_a_batch_that_fails_whole(gateway):
+    """Clients that look at the results alone put a blank component for each job without HTML, and nothing for a job
+    that is missing."""
+    server = gateway("hypernova", HYPERNOVA.replace(
+        "throw new TypeError", "for (;;) ; throw new TypeError"), {"render": {"timeout": "100ms"}})
+    answer = call(server.gateway, "/batch", body={
+        "0": {"name": "Greeting", "data": {"name": "Ada"}}, "1": {"name": "Broken"}, "2": None})
+    assert (answer.status, answer["content-type"]) == (500, "application/json") and answer["x-request-id"]
+    batch = json.loads(answer.body)
+    assert batch["success"] is False and "time" in batch["error"]["message"]
+    assert [(token, job["name"]) for token, job in batch["results"].items()] == [
+        ("0", "Greeting"), ("1", "Broken"), ("2", None)]
+    for job in batch["results"].values():
+        assert (job["html"], job["success"], job["statusCode"], job["meta"]) == (None, False, 500, {})
+        assert isinstance(job["error"]["stack"], list) and job["error"]["name"] == "Error"
 
 
 @pytest.mark.parametrize("text, told", [
