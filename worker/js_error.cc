@@ -60,61 +60,6 @@ void js_error_free(struct js_error *error)
     free(error);
 }
 
-#define BUILD_OLDER "this V8 knows ES2022: build for es2022 (chrome102)"
-
-static const struct {
-    const char *sign;
-    const char *hint;
-} classics[] = {
-    {"document is not defined", "there is no browser here: read document in an effect or behind "
-                                "`typeof document !== 'undefined'`"},
-    {"window is not defined", "there is no browser here: read window in an effect or behind "
-                              "`typeof window !== 'undefined'`; globalThis is there everywhere"},
-    {"location is not defined",
-     "there is no browser here: the page's address is the first argument "
-     "of renderPage"},
-    {"navigator.", "there is no browser here: read navigator in an effect"},
-    {"localStorage is not defined", "there is no browser here: read localStorage in an effect"},
-    {"Dynamic require of", "bundle everything into one file: build with platform neutral or "
-                           "browser, not node"},
-    {"is not available here", "build for the edge (platform neutral or browser, conditions worker, "
-                              "import, module, production), not for Node.js"},
-    {"is a package, and only files", "let the build bundle it"},
-    {"module is not defined", "this is a CommonJS module: build with format esm or iife"},
-    {"exports is not defined", "this is a CommonJS module: build with format esm or iife"},
-    {"define is not defined", "this is an AMD module: build with format esm or iife"},
-    {"System is not defined", "this is a SystemJS module: build with format esm or iife"},
-    {"Buffer is not defined", "nothing of Node.js is here: use Uint8Array, atob and btoa"},
-    {"Cannot use import statement outside a module",
-     "this is an ES module: leave bundle.format at auto, or set it to module"},
-    {"Unexpected token 'export'",
-     "this is an ES module: leave bundle.format at auto, or set it to module"},
-    {"Cannot use 'import.meta' outside a module",
-     "this is an ES module: leave bundle.format at auto, or set it to module"},
-    {"Invalid regular expression flags", "if it is the flag v: " BUILD_OLDER},
-    {"Duplicate capture group name", "groups of one name in a regular expression: " BUILD_OLDER},
-    {"Invalid group", "modifiers such as (?i:x) in a regular expression: " BUILD_OLDER},
-    {"Unexpected token 'with'",
-     "import attributes: " BUILD_OLDER ", or let the build bundle what is imported"},
-    {"Maximum call stack size exceeded", "a component renders itself, or data refers to itself"},
-};
-
-static const char *hint_for(const std::string &message, const std::string &source)
-{
-    for (const auto &classic : classics)
-        if (message.find(classic.sign) != std::string::npos)
-            return classic.hint;
-    if (message.compare(0, 11, "SyntaxError") != 0)
-        return "";
-    if (source.find("using ") != std::string::npos)
-        return "a declaration with `using`: " BUILD_OLDER;
-    if (source.find('@') != std::string::npos)
-        return "a decorator: " BUILD_OLDER;
-    if (message.find("regular expression") != std::string::npos)
-        return "if it is valid in newer engines: " BUILD_OLDER;
-    return "";
-}
-
 /* Frames as V8 writes them, without the prefix of lines that ours would add at the end. */
 static std::string frames_text(v8::Isolate *isolate, v8::Local<v8::StackTrace> trace)
 {
@@ -314,7 +259,7 @@ js_error *js_error_from(js *js, v8::Local<v8::Context> context, v8::Local<v8::Va
         set(&error->stack, frames_text(isolate, message->GetStackTrace()));
     if (error->line == 0)
         set_from_stack(error, error->stack);
-    set(&error->hint, hint_for(text, error->source));
+    set(&error->hint, js_hint(text, error->file, error->source));
     return error;
 }
 

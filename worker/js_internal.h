@@ -48,7 +48,9 @@ static inline bool js_stopped(const js *js)
     return js->stopped || js->out_of_memory;
 }
 void js_microtasks(js *js); /* a checkpoint, and the report of lost rejections */
-void js_pump(js *js);       /* tasks of the platform: GC, WebAssembly */
+/* It is told as an error of load or render, not as one that nobody handles. */
+void js_forget_rejection(js *js, v8::Local<v8::Value> promise);
+void js_pump(js *js); /* tasks of the platform: GC, WebAssembly */
 /* What is told of JS_OOM; is_there: with where the JavaScript stands, in the midst of it. Owned. */
 js_error *js_heap_error(js *js, bool is_there);
 void js_recover(js *js);    /* after JS_OOM, outside of entries: GC, limit restored */
@@ -93,6 +95,9 @@ void js_error_locate(const js *js, js_error *error); /* before it is told; takes
 js_error *js_error_here(v8::Isolate *isolate, const char *message); /* with the current stack */
 void js_report(js *js, v8::Local<v8::Value> reason, v8::Local<v8::Message> message,
                const char *what); /* uncaught, to the console */
+
+/* js_hint.cc: what helps against `message` of the error at `line` of `file`; "": nothing is known. Valid for ever. */
+const char *js_hint(const std::string &message, const std::string &file, const std::string &line);
 
 /* js_code.cc: what V8 compiled before. Both compile; empty: an exception was thrown. */
 void js_code_open(js *js, const js_bundle *bundle);

@@ -166,6 +166,16 @@ static void last_words(const char *location, JS_V8_OOM_PARAMETER)
     abort();
 }
 
+void js_forget_rejection(js *js, v8::Local<v8::Value> promise)
+{
+    for (size_t i = 0; i < js->rejections.size(); i++) {
+        if (js->rejections[i].promise == promise) {
+            js->rejections.erase(js->rejections.begin() + (ptrdiff_t)i);
+            return;
+        }
+    }
+}
+
 static void on_rejection(v8::PromiseRejectMessage message)
 {
     v8::Isolate *isolate = v8::Isolate::GetCurrent();
@@ -177,12 +187,7 @@ static void on_rejection(v8::PromiseRejectMessage message)
                                   v8::Global<v8::Promise>(isolate, message.GetPromise()),
                                   v8::Global<v8::Value>(isolate, message.GetValue())});
     } else if (message.GetEvent() == v8::kPromiseHandlerAddedAfterReject) {
-        for (size_t i = 0; i < js->rejections.size(); i++) {
-            if (js->rejections[i].promise == message.GetPromise()) {
-                js->rejections.erase(js->rejections.begin() + (ptrdiff_t)i);
-                return;
-            }
-        }
+        js_forget_rejection(js, message.GetPromise());
     }
 }
 

@@ -134,6 +134,7 @@ static bool run_module(Loading *loading, Entry &entry, v8::Local<v8::Module> mod
     if (!js_modules_run(js, entry.context, module).ToLocal(&promise))
         return false;
     promise->MarkAsHandled(); /* told as the error of the load */
+    js_forget_rejection(js, promise);
     switch (await_load(js, entry, promise, loading->bundle->until_ns)) {
     case TOO_LATE:
         loading->is_late = true;

@@ -410,17 +410,6 @@ static void end(js *js, js_open *render, js_outcome left, js_result *result, js_
     js_reset(js);
 }
 
-/* Its rejection is told as the render's error, not as one that nobody handles. */
-static void forget_rejection(js *js, v8::Local<v8::Value> value)
-{
-    for (size_t i = 0; i < js->rejections.size(); i++) {
-        if (js->rejections[i].promise == value) {
-            js->rejections.erase(js->rejections.begin() + (ptrdiff_t)i);
-            return;
-        }
-    }
-}
-
 static progress start(js *js, Entry &entry, js_open *render, js_result *result,
                       js_error **ret_error)
 {
@@ -435,7 +424,7 @@ static progress start(js *js, Entry &entry, js_open *render, js_result *result,
     }
     if (value->IsPromise()) {
         value.As<v8::Promise>()->MarkAsHandled();
-        forget_rejection(js, value);
+        js_forget_rejection(js, value);
     }
     js_microtasks(js);
     if (js_stopped(js) || conclude(js, entry, render, value, result, ret_error) == ENDED)

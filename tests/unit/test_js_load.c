@@ -76,6 +76,17 @@ static void bundles_that_cannot_load_say_why(void **state)
     expect_refused(b, "throw new Error('at load')", "Error: at load", "");
 }
 
+static void what_a_module_throws_is_told_once(void **state)
+{
+    struct bench *b = *state;
+
+    expect_refused(b, "export {}; throw new Error('at load')", "Error: at load", "");
+    expect_refused(b, "await null; throw new Error('later')", "Error: later", "");
+    assert_string_equal(b->console, "");
+    expect_refused(b, "Promise.reject(new Error('aside')); throw new Error('at load')",
+                   "Error: at load", "");
+}
+
 static void other_module_systems_are_named(void **state)
 {
     struct bench *b = *state;
@@ -98,6 +109,80 @@ static void syntax_that_this_v8_lacks_is_named(void **state)
                    "import attributes: this V8 knows ES2022: build for es2022 (chrome102)");
 }
 
+/* What people bring first, as it comes out of an editor or of a build for something else. */
+static void classic_mistakes_are_told_with_what_helps(void **state)
+{
+    static const struct {
+        const char *source, *error, *hint;
+    } row[] = {
+        {"globalThis.renderPage = () => <div>hi</div>", "Unexpected token '<'",
+         "JSX is left in it"},
+        {"export default () => {\n  return (\n    <p>hi</p>\n  )\n}", "Unexpected token '<'",
+         "jsx"},
+        {"<!doctype html>\n<html>", "Unexpected token '<'", "this is an HTML page: bundle.path"},
+        {"{\"name\": \"x\", \"main\": \"y\"}", "Unexpected token ':'", "this is JSON"},
+        {"globalThis.renderPage = (url: string) => url", "Unexpected token ':'", "TypeScript"},
+        {"function f(): number { return 1 }", "Unexpected token ':'", "TypeScript"},
+        {"const a: string = 'x'", "Missing initializer", "TypeScript"},
+        {"export interface Props { a: string }", "Unexpected token 'export'", "TypeScript"},
+        {"import type { A } from './a.js'", "Unexpected token '{'", "TypeScript"},
+        {"type A = { b: string }", "Unexpected identifier", "TypeScript"},
+        {"enum A { B }", "Unexpected reserved word", "TypeScript"},
+        {"class A { private b = 1 }", "Unexpected", "TypeScript"},
+        {"const a = (globalThis.b as string)", "Unexpected identifier", "TypeScript"},
+        {"const a = 1 satisfies B", "Unexpected identifier", "TypeScript"},
+        {"const f = (a) => a!.b", "Unexpected token '!'", "TypeScript"},
+        {"globalThis.renderPage = () => { const x = await 1; return x }",
+         "Unexpected reserved word", "await in a function that is not async"},
+        {"globalThis.renderPage = () => {", "Unexpected end of input", "is the file whole?"},
+        {"exports.renderPage = () => 1", "exports is not defined", "CommonJS"},
+        {"module.exports = () => 1", "module is not defined", "CommonJS"},
+        {"const at = __dirname + '/x'", "__dirname is not defined", "for the edge"},
+        {"require('fs')", "node:fs is not available here", "for the edge"},
+        {"import fs from 'fs'", "node:fs is not available here", "for the edge"},
+        {"import { createRequire } from 'module'", "node:module is not available", "for the edge"},
+        {"require('react')", "\"react\" is a package", "let the build bundle it"},
+        {"require('./other')", "require() gives only node: modules here", ""},
+        {"(x => { throw Error('Dynamic require of \"' + x + '\" is not supported') })('fs')",
+         "Dynamic require of", "bundle everything into one file"},
+        {"createServer(page => ({}))", "createServer is not defined",
+         "gateway: [{protocol: inertia"},
+        {"Deno.serve(() => 1)", "Deno is not defined", "built for Deno"},
+        {"Bun.serve({})", "Bun is not defined", "built for Bun"},
+        {"React.createElement('p')", "React is not defined", "--jsx=automatic"},
+        {"if (__VUE_PROD_DEVTOOLS__) ;", "__VUE_PROD_DEVTOOLS__ is not defined", "define it there"},
+        {"const mode = import.meta.env.MODE", "(reading 'MODE')", "vite build --ssr"},
+        {"$(() => 1)", "$ is not defined", "jQuery"},
+        {"window.app = 1", "window is not defined", "there is no browser here"},
+        {"document.title", "document is not defined", "there is no browser here"},
+        {"localStorage.getItem('a')", "localStorage is not defined", "there is no browser here"},
+        {"matchMedia('print')", "matchMedia is not defined", "there is no browser here"},
+        {"class A extends HTMLElement {}", "HTMLElement is not defined", "no browser here"},
+        {"JSON.parse('<!doctype html>')", "JSON", "what was parsed is no JSON"},
+        {"JSON.parse('')", "JSON input", "what was parsed is no JSON"},
+    };
+
+    for (size_t i = 0; i < array_len(row); i++)
+        expect_refused(*state, row[i].source, row[i].error, row[i].hint);
+}
+
+/* A hint that leads astray is worse than none. */
+static void other_mistakes_get_no_hint(void **state)
+{
+    static const char *const sources[] = {
+        "const a = {b: 1 c: 2}", "const a = b ? 1 :: 2", "notThere()",   "const enough = notThere",
+        "let a = = 1",           "const a = 1; a = 2",   "mydocument.x", "null.type",
+        "const a = 'x' 1",       "foo.interface bar",
+    };
+    struct bench *b = *state;
+
+    for (size_t i = 0; i < array_len(sources); i++) {
+        expect_refused(b, sources[i], "Error: ", "");
+        if (b->hint[0])
+            fail_msg("%s: %s\n hint: %s", sources[i], b->error, b->hint);
+    }
+}
+
 static void the_function_may_be_dotted_or_declared(void **state)
 {
     struct bench *b = *state;
@@ -117,8 +202,11 @@ int main(void)
         JS_TEST(an_exception_has_message_position_and_stack),
         JS_TEST(what_is_thrown_need_not_be_an_error),
         JS_TEST(bundles_that_cannot_load_say_why),
+        JS_TEST(what_a_module_throws_is_told_once),
         JS_TEST(other_module_systems_are_named),
         JS_TEST(syntax_that_this_v8_lacks_is_named),
+        JS_TEST(classic_mistakes_are_told_with_what_helps),
+        JS_TEST(other_mistakes_get_no_hint),
         JS_TEST(the_function_may_be_dotted_or_declared),
     };
 
