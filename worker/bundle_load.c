@@ -198,7 +198,9 @@ static unsigned gateways_of(const struct config *config)
 
 static int load_within_limit(struct js *js, const struct heritage *h, struct js_error **ret_error)
 {
-    uint64_t until_ns = mono_ns() + BUNDLE_LOAD_MS_MAX * UINT64_C(1000000);
+    const uint64_t own_ns = BUNDLE_LOAD_MS_MAX * UINT64_C(1000000);
+    uint64_t now_ns = mono_ns();
+    uint64_t until_ns = now_ns + BUNDLE_LOAD_WALL_MS_MAX * UINT64_C(1000000);
     const char *env = h->config->env ? h->config->env : "{}";
     char folder[PATH_MAX];
     struct js_bundle bundle = {
@@ -218,6 +220,7 @@ static int load_within_limit(struct js *js, const struct heritage *h, struct js_
         .base = h->config->bundle.base,
         .gateways = gateways_of(h->config),
         .until_ns = until_ns,
+        .sleep_ns = own_ns,
     };
     struct watchdog *watchdog = NULL;
     int error = bundle.file ? watchdog_start(js, &watchdog) : -ENOMEM;
@@ -229,7 +232,8 @@ static int load_within_limit(struct js *js, const struct heritage *h, struct js_
     bundle.code = bundle_code(&bundle.code_bytes);
     if (error)
         return error;
-    watchdog_arm(watchdog, until_ns);
+    watchdog_spare(watchdog, own_ns, until_ns);
+    watchdog_arm(watchdog, now_ns + own_ns);
     error = js_load_bundle(js, &bundle, ret_error);
     watchdog_disarm(watchdog);
     watchdog_stop(watchdog);
@@ -241,8 +245,8 @@ static void explain(struct problem *problem, const struct heritage *h, int error
 {
     if (error == -ETIME)
         problem_set(problem,
-                    "%s: still loading after %u s: its top level loops or computes too much; "
-                    "move that work into %s",
+                    "%s: still loading after %u s: its top level loops, sleeps or computes too "
+                    "much; move that work into %s",
                     h->bundle_name, BUNDLE_LOAD_MS_MAX / 1000, h->config->bundle.function);
     else if (js_error)
         problem_from_js(problem, NULL, js_error);

@@ -170,6 +170,7 @@ struct js_bundle {
     const void *code;
     size_t code_bytes;
     uint64_t until_ns; /* mono: top-level await and its timers end by then; 0: never */
+    uint64_t sleep_ns; /* what they may sleep in all; 0: till then */
 };
 
 /*
@@ -177,7 +178,7 @@ struct js_bundle {
  * bundle is").
  * 0 / -EINVAL: *ret_error (owned by the caller) says what is wrong: syntax, an exception at load,
  * a file that is not there, nothing that renders (with what was found instead and what is wanted)
- * / -ETIME: ended by js_terminate(), or not done by until_ns.
+ * / -ETIME: ended by js_terminate(), or not done by until_ns or within sleep_ns.
  */
 int js_load_bundle(struct js *js, const struct js_bundle *bundle, struct js_error **ret_error);
 

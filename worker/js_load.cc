@@ -95,16 +95,24 @@ static void sleep_until(uint64_t until_ns)
 enum await_end { AWAITED, NOTHING_LEFT, TOO_LATE };
 
 /* A top-level await: what can settle it while a bundle loads are microtasks and timers. */
-static await_end await_load(js *js, Entry &entry, v8::Local<v8::Promise> promise, uint64_t until_ns)
+static await_end await_load(js *js, Entry &entry, v8::Local<v8::Promise> promise,
+                            const js_bundle *bundle)
 {
+    uint64_t left_ns = bundle->sleep_ns ? bundle->sleep_ns : UINT64_MAX;
+
     settle(js);
     while (!js_stopped(js) && promise->State() == v8::Promise::kPending) {
         uint64_t next_ms = js_next_timer_ms(js);
 
         if (next_ms == UINT64_MAX)
             return NOTHING_LEFT;
-        if (until_ns && next_ms >= until_ns / NS_PER_MS)
+        if (bundle->until_ns && next_ms >= bundle->until_ns / NS_PER_MS)
             return TOO_LATE;
+        uint64_t now_ns = js_clock_ns();
+        uint64_t wait_ns = next_ms * NS_PER_MS > now_ns ? next_ms * NS_PER_MS - now_ns : 0;
+        if (wait_ns > left_ns)
+            return TOO_LATE;
+        left_ns -= wait_ns; /* what it asked for, however late it is woken */
         sleep_until(next_ms * NS_PER_MS);
         js_timers_load(js, entry, js_clock_ns() / NS_PER_MS);
         settle(js);
@@ -135,7 +143,7 @@ static bool run_module(Loading *loading, Entry &entry, v8::Local<v8::Module> mod
         return false;
     promise->MarkAsHandled(); /* told as the error of the load */
     js_forget_rejection(js, promise);
-    switch (await_load(js, entry, promise, loading->bundle->until_ns)) {
+    switch (await_load(js, entry, promise, loading->bundle)) {
     case TOO_LATE:
         loading->is_late = true;
         return false;

@@ -67,6 +67,10 @@ struct watchdog {
     void *relief_arg;
     uint64_t asked_for_ns; /* what the thread itself has put into tick_at */
     unsigned in_vain;      /* asks since the owner named a moment */
+    uint64_t spare_ns; /* CPU time that the owner is to have had before it is ended; 0: no matter */
+    uint64_t spared_ns; /* what its clock said before */
+    uint64_t latest_ns;
+    clockid_t owner_clock;
     _Atomic bool
         no_ticks; /* the entry takes none; relaxed: A1 hands it over, and a wrong one costs a relief */
     _Atomic uint64_t deadline_ns; /* IDLE, FIRING, LEAVING or a deadline */
@@ -97,6 +101,25 @@ static void fire(struct watchdog *w, uint64_t deadline_ns)
     js_terminate(w->js);
     atomic_store_explicit(&w->deadline_ns, mono_ns() + AGAIN_NS,
                           memory_order_release); /* pairs disarm's loop */
+}
+
+/* The deadline has come; is its owner to have more, as it hardly ran? Then that is when it may have had it. */
+static bool put_off(struct watchdog *w, uint64_t deadline_ns, uint64_t now_ns)
+{
+    struct timespec at;
+    uint64_t ran_ns, later_ns;
+
+    if (likely(w->spare_ns == 0) || now_ns >= w->latest_ns ||
+        clock_gettime(w->owner_clock, &at) != 0)
+        return false;
+    ran_ns = (uint64_t)at.tv_sec * 1000000000u + (uint64_t)at.tv_nsec - w->spared_ns;
+    if (ran_ns >= w->spare_ns)
+        return false;
+    later_ns = earlier(now_ns + (w->spare_ns - ran_ns), w->latest_ns);
+    /* relaxed: as in disarm, or nothing has changed that the owner would look at */
+    (void)atomic_compare_exchange_strong_explicit(&w->deadline_ns, &deadline_ns, later_ns,
+                                                  memory_order_relaxed, memory_order_relaxed);
+    return true;
 }
 
 static void ask(struct watchdog *w, uint64_t tick_at_ns)
@@ -130,9 +153,10 @@ static bool act(struct watchdog *w, uint64_t deadline_ns, uint64_t tick_at_ns)
 {
     uint64_t now_ns = mono_ns();
 
-    if (now_ns >= deadline_ns)
-        fire(w, deadline_ns);
-    else if (now_ns >= tick_at_ns && has_reason(w, tick_at_ns, now_ns))
+    if (now_ns >= deadline_ns) {
+        if (!put_off(w, deadline_ns, now_ns))
+            fire(w, deadline_ns);
+    } else if (now_ns >= tick_at_ns && has_reason(w, tick_at_ns, now_ns))
         ask(w, tick_at_ns);
     else
         return false;
@@ -257,6 +281,18 @@ void watchdog_arm(struct watchdog *watchdog, uint64_t deadline_ns)
     wakes_ns = atomic_load_explicit(&watchdog->wake_at_ns, memory_order_seq_cst);     /* A2 */
     if (wakes_ns > want_ns || (watchdog->early_ns > 0 && want_ns - wakes_ns > watchdog->early_ns))
         wake_at(watchdog, want_ns);
+}
+
+void watchdog_spare(struct watchdog *watchdog, uint64_t cpu_ns, uint64_t latest_ns)
+{
+    struct timespec at;
+
+    if (pthread_getcpuclockid(pthread_self(), &watchdog->owner_clock) != 0 ||
+        clock_gettime(watchdog->owner_clock, &at) != 0)
+        return;
+    watchdog->spared_ns = (uint64_t)at.tv_sec * 1000000000u + (uint64_t)at.tv_nsec;
+    watchdog->latest_ns = latest_ns;
+    watchdog->spare_ns = cpu_ns; /* the store of watchdog_arm() hands them over */
 }
 
 void watchdog_watch(struct watchdog *watchdog, int loop_fd, uint64_t tick_ns)

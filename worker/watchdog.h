@@ -26,6 +26,12 @@ void watchdog_stop(struct watchdog *watchdog);
 void watchdog_arm(struct watchdog *watchdog, uint64_t deadline_ns);
 
 /*
+ * Deadlines to come end JavaScript only when the calling thread has run for cpu_ns since this call, or at latest_ns (mono): on
+ * a machine that is too busy, or stopped, time passes that nobody had. Owner's thread, before watchdog_arm().
+ */
+void watchdog_spare(struct watchdog *watchdog, uint64_t cpu_ns, uint64_t latest_ns);
+
+/*
  * Ticks are asked for only when there is something to do: loop_fd (kept) is readable, or four times
  * tick_ns have passed since the moment named below, for the timers that a loop has besides.
  * -1: it is not known what there is to do. Before the first watchdog_arm().

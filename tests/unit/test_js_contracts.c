@@ -50,6 +50,7 @@ static int try_bundle(struct bench *b, const char *source, enum js_format format
         .read_file = read_computed,
         .env = env,
         .env_bytes = sizeof env - 1,
+        .sleep_ns = UINT64_C(20000000),
     };
     int result = js_load_bundle(b->js, &bundle, &error);
 
@@ -76,6 +77,19 @@ static void refuse(struct bench *b, const char *source, const char *error)
     assert_int_equal(try_bundle(b, source, JS_FORMAT_AUTO), -EINVAL);
     if (!strstr(b->error, error))
         fail_msg("%s\n gave %s\n not %s", source, b->error, error);
+}
+
+/* Counted by what it asks for: a machine that wakes it late takes nothing of it. */
+static void a_top_level_may_sleep_so_long_in_all(void **state)
+{
+    struct bench *b = *state;
+
+    assert_int_equal(
+        try_bundle(b, "await new Promise((done) => setTimeout(done, 3600000))", JS_FORMAT_AUTO),
+        -ETIME);
+    assert_int_equal(
+        try_bundle(b, "for (;;) await new Promise((done) => setTimeout(done, 5))", JS_FORMAT_AUTO),
+        -ETIME);
 }
 
 static void modules_export_a_page_function(void **state)
@@ -329,6 +343,7 @@ static void hooks_run_before_each_render(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        JS_TEST(a_top_level_may_sleep_so_long_in_all),
         JS_TEST(modules_export_a_page_function),
         JS_TEST(a_function_with_three_parameters_takes_a_request),
         JS_TEST(modules_export_render_as_vite_does),

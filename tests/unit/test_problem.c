@@ -31,6 +31,8 @@ static struct {
     int watchdog_error;
     struct js_result result; /* of pages whose URL is not /good */
     uint64_t deadline_ns;    /* while the bundle loaded */
+    uint64_t spare_ns, latest_ns;
+    struct js_bundle bundle;
     bool is_loading_armed;
 } says;
 
@@ -97,6 +99,7 @@ const struct js_contract *js_contract(const struct js *js)
 int js_load_bundle(struct js *js, const struct js_bundle *bundle, struct js_error **ret_error)
 {
     says.is_loading_armed = is_armed;
+    says.bundle = *bundle;
     if (says.load_error)
         *ret_error = take(says.error);
     return says.load_error;
@@ -138,6 +141,13 @@ void watchdog_arm(struct watchdog *watchdog, uint64_t deadline_ns)
 {
     is_armed = true;
     says.deadline_ns = deadline_ns;
+}
+
+void watchdog_spare(struct watchdog *watchdog, uint64_t cpu_ns, uint64_t latest_ns)
+{
+    assert_false(is_armed);
+    says.spare_ns = cpu_ns;
+    says.latest_ns = latest_ns;
 }
 
 void watchdog_disarm(struct watchdog *watchdog)
@@ -317,6 +327,9 @@ static void a_bundle_loads_within_its_time_and_options(void **state)
     assert_non_null(js);
     assert_true(says.is_loading_armed);
     assert_true(says.deadline_ns >= before_ns + BUNDLE_LOAD_MS_MAX * UINT64_C(1000000));
+    assert_int_equal(says.spare_ns, BUNDLE_LOAD_MS_MAX * UINT64_C(1000000));
+    assert_true(says.latest_ns >= before_ns + BUNDLE_LOAD_WALL_MS_MAX * UINT64_C(1000000));
+    assert_true(says.bundle.until_ns == says.latest_ns && says.bundle.sleep_ns == says.spare_ns);
     assert_false(is_armed);
     assert_int_equal(js->options.heap_bytes, 64 * MIB);
     assert_int_equal(js->options.generation, 7);
@@ -339,11 +352,11 @@ static void a_bundle_that_loops_is_told_as_such(void **state)
     struct fixture *f = *state;
     char text[256];
 
-    (void)snprintf(
-        text, sizeof text,
-        "dist/server.js: still loading after %u s: its top level loops or computes too much; "
-        "move that work into renderPage",
-        BUNDLE_LOAD_MS_MAX / 1000);
+    (void)snprintf(text, sizeof text,
+                   "dist/server.js: still loading after %u s: its top level loops, sleeps or "
+                   "computes too much; "
+                   "move that work into renderPage",
+                   BUNDLE_LOAD_MS_MAX / 1000);
     says.load_error = -ETIME;
     not_loaded(f, text);
     says.error = owned(error_at("", 0, 0, "terminated"));

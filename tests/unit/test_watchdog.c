@@ -200,6 +200,42 @@ static void stop_joins_the_thread_asleep_or_awake(void **state)
     watchdog_stop(NULL);
 }
 
+static uint64_t own_cpu_ns(void)
+{
+    struct timespec at;
+
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
+    return (uint64_t)at.tv_sec * 1000000000u + (uint64_t)at.tv_nsec;
+}
+
+/* However long ago its deadline was. */
+static void who_has_hardly_run_is_spared_until_it_has(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t before_ns = own_cpu_ns();
+
+    watchdog_spare(f->watchdog, 30 * MS_NS, mono_ns() + HOUR_NS);
+    begin_target(f, PAST_NS);
+    while (shots(&f->js) == 0)
+        continue;
+    assert_true(own_cpu_ns() - before_ns >= 30 * MS_NS);
+    end_target(f);
+    no_strays(f);
+}
+
+static void nobody_is_spared_for_ever(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t latest_ns = mono_ns() + 5 * MS_NS;
+
+    watchdog_spare(f->watchdog, HOUR_NS, latest_ns);
+    begin_target(f, PAST_NS);
+    wait_for_shot(&f->js, 3); /* asleep */
+    end_target(f);
+    assert_true(f->js.shot_ns >= latest_ns);
+    no_strays(f);
+}
+
 static void signals_are_left_to_the_main_thread(void **state)
 {
     static const int numbers[] = {SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGCHLD, SIGPIPE};
@@ -236,6 +272,8 @@ int main(void)
         WITH_WATCHDOG(no_shot_outlives_its_disarm),
         WITH_WATCHDOG(deadlines_at_the_end_of_time_are_deadlines),
         WITH_WATCHDOG(disarm_without_arm_does_nothing),
+        WITH_WATCHDOG(who_has_hardly_run_is_spared_until_it_has),
+        WITH_WATCHDOG(nobody_is_spared_for_ever),
         cmocka_unit_test(stop_joins_the_thread_asleep_or_awake),
         WITH_WATCHDOG(signals_are_left_to_the_main_thread),
     };
