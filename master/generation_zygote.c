@@ -90,6 +90,7 @@ int zygote_launch(struct generation *g)
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
         return -errno;
+    g->heritage.replaces = g->state == GENERATION_SERVING;
     (void)fflush(NULL);
     pid = fork_zygote(g, pair[1]);
     g->zygote_pid = pid > 0 ? pid : 0;

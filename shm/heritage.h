@@ -59,8 +59,9 @@ struct heritage {
     struct bells bells;    /* of this generation's workers, by their numbers */
     int handover_give_fd; /* socket pair of the master: connections for whichever worker takes them */
     int handover_take_fd;
-    int master_wake_fd;  /* eventfd: a child writes 1 when its peer row has news for the master */
-    int lifeline_fd;     /* read end of a pipe whose write end only the master has: EOF = it died */
+    int master_wake_fd; /* eventfd: a child writes 1 when its peer row has news for the master */
+    int lifeline_fd;    /* read end of a pipe whose write end only the master has: EOF = it died */
+    bool replaces;      /* a zygote that has died: workers that die from now on wait for this one */
     const char *version; /* of ssrd */
     /* What stands in pages for their nonces: the same in all generations of a master, known to nobody outside. */
     char nonce_mark[HERITAGE_NONCE_BYTES + 1];

@@ -63,6 +63,7 @@ struct flight {
     uint64_t ahead_of_ms;         /* see struct flight_plan */
     bool begun;
     bool doomed;     /* its render hangs and may read it for ever: nothing of it is freed */
+    bool overdue;    /* who joins it is answered at once: flight_overdue() */
     bool owns_claim; /* on its key: flight_wait.c */
     bool waits;      /* for the render of another flight, whose claim it is */
     struct claim claim;
@@ -239,6 +240,7 @@ bool flight_is_failure(uint16_t status);
 /* The renderer's callbacks: flight_land.c */
 bool flight_begin(struct render_job *job);
 void flight_done(struct render_job *job, enum render_end end, const struct js_result *result);
+/* It has not stopped at its deadline: all who wait for it are told. It goes on, as one whose clients have left. */
 void flight_overdue(struct render_job *job);
 
 /* Answers: to a request that waits (and it is then parted from its connection), or gathered. */

@@ -56,16 +56,13 @@ static enum claim_outcome outcome_of(uint16_t status)
     return status == 504 ? CLAIM_TIMEOUT : status == 503 ? CLAIM_SHED : CLAIM_ERROR;
 }
 
-/* Other workers, and those of its requests that are there still. Those whose answer is a stream stay if they may. */
+/* Who is there still. Those whose answer is a stream stay, if they may. */
 static void tell_all(struct flight *f, uint16_t status, const struct js_error *error,
                      bool streams_too)
 {
     struct hot_page *stale = flight_find_sie(f);
     struct request *r;
 
-    flight_unlist(f);
-    flight_disclaim(f, outcome_of(status));
-    flight_recall(f);
     flight_tell_failed(f, status);
     TAILQ_FOREACH(r, &f->requests, link)
     {
@@ -84,15 +81,19 @@ static void tell_all(struct flight *f, uint16_t status, const struct js_error *e
 
 void flight_fail(struct flight *f, uint16_t status, const struct js_error *error)
 {
+    flight_unlist(f);
+    flight_disclaim(f, outcome_of(status));
+    flight_recall(f);
     tell_all(f, status, error, true);
     flight_end(f); /* frees the requests, if it may */
 }
 
-/* Whoever waits has waited for long enough; the flight itself goes on as one that all have left. */
+/* The claim is kept, or the next who asks would have the page rendered by another worker, which then hangs as well. */
 void flight_overdue(struct render_job *job)
 {
     struct flight *f = (struct flight *)job;
 
+    f->overdue = true;
     http_wake(f->all->http);
     tell_all(f, 504, NULL, false);
 }

@@ -24,23 +24,21 @@ static void out_of_memory(struct conn *c, const struct http_parse *head)
     conn_reply_text(c, head, 503, NULL, "Retry-After: 1\r\n", "503 Service Unavailable\n", 24);
 }
 
-/* The queue is full, and we are inside the handling of the request: gather the answer, no more. */
-static void shed(struct flight *f, struct conn *c, const struct http_parse *outer, bool as_json)
+/* Inside the handling of the request: gather the answer, no more. conn NULL: a refresh. */
+static void refuse(const struct flight *f, struct conn *c, const struct http_parse *outer,
+                   uint16_t status, bool as_json)
 {
-    struct requests *all = f->all;
     struct hot_page *stale = c ? flight_find_sie(f) : NULL;
 
-    stats_add(&all->worker->stats->renders_shed, 1);
     if (stale && !as_json) {
-        struct reply_cache cache = answer_hit(&stale->page, REPLY_STALE, all->http->now_ms);
+        struct reply_cache cache = answer_hit(&stale->page, REPLY_STALE, f->all->http->now_ms);
 
         answer_count(c, REPLY_STALE, stale);
         conn_reply_page(c, outer, stale, &cache);
     } else if (c) {
-        answer_gather_failure(c, outer, 503, f, NULL);
+        answer_gather_failure(c, outer, status, f, NULL);
     }
     hot_release(stale);
-    flight_end(f);
 }
 
 /* Join who renders this key, or start. conn NULL: a refresh. */
@@ -62,6 +60,10 @@ static void render(struct requests *all, struct conn *c, const struct http_parse
         f = flight_find(all, &plan->key);
     if (f && !c)
         return;
+    if (unlikely(f && f->overdue)) {
+        refuse(f, c, outer, 504, as_json);
+        return;
+    }
     r = request_new(c, outer, head);
     if (!r) {
         if (c)
@@ -80,10 +82,13 @@ static void render(struct requests *all, struct conn *c, const struct http_parse
             out_of_memory(c, outer);
         return;
     }
-    if (flight_queue(f) != 0)
-        shed(f, c, outer, as_json);
-    else
+    if (flight_queue(f) == 0) {
         flight_hint(f, r);
+        return;
+    }
+    stats_add(&all->worker->stats->renders_shed, 1);
+    refuse(f, c, outer, 503, as_json);
+    flight_end(f);
 }
 
 const struct config_policy *request_policy(const struct requests *all,

@@ -32,7 +32,8 @@
 #include <sys/wait.h>
 
 /* Before a generation takes traffic: enough for the hot functions to be compiled, short enough for
- * the promises in README.md (start <= 100 ms, reload <= 300 ms). The rest follows when idle. */
+ * the promises in README.md (start <= 100 ms, reload <= 300 ms). The rest follows when idle. In the place of one that has
+ * died as at the start: all workers may have died with it. */
 #define HEAT_FIRST_MS 20u
 #define HEAT_RELOAD_MS 120u
 #define HEAT_SLICE_MS 20u /* a FORK waits at most this long for the idle warm-up */
@@ -131,6 +132,12 @@ static int prove_in_child(const struct zygote *z, struct problem *problem)
     return -EINVAL;
 }
 
+/* Nobody serves yet, or perhaps nobody any more. */
+static bool is_urgent(const struct heritage *heritage)
+{
+    return heritage->generation == 1 || heritage->replaces;
+}
+
 static int prove_here(struct zygote *z, struct problem *problem, struct zygote_message *report)
 {
     uint64_t start_ms = mono_ms();
@@ -144,11 +151,13 @@ static int prove_here(struct zygote *z, struct problem *problem, struct zygote_m
     if (bundle_prove(z->js, z->heritage, problem) != 0)
         return -EINVAL;
     z->heat_left = HEAT_RENDERS_MAX;
-    z->heat_left -= bundle_heat(z->js, z->heritage,
-                                z->heritage->generation == 1 ? HEAT_FIRST_MS : HEAT_RELOAD_MS,
-                                HEAT_RENDERS_MAX);
+    z->heat_left -=
+        bundle_heat(z->js, z->heritage, is_urgent(z->heritage) ? HEAT_FIRST_MS : HEAT_RELOAD_MS,
+                    HEAT_RENDERS_MAX);
     z->heat_until_ms = mono_ms() + HEAT_TOTAL_MS;
     report->warm_ms = (uint32_t)(mono_ms() - start_ms);
+    log_debug("the zygote is ready", log_uint("renders", HEAT_RENDERS_MAX - z->heat_left),
+              log_uint("load_ms", report->load_ms), log_uint("warm_ms", report->warm_ms));
     return 0;
 }
 

@@ -94,10 +94,29 @@ def test_who_waits_for_what_does_not_stop_is_answered_at_the_deadline(ssrd):
     with hang(server) as first, server.connect() as second:
         second.request("/hang")
         assert [c.answer().status for c in (first, second)] == [504, 504]
-        assert first.get("/metrics-of-nobody", "OPTIONS").status  # the connection goes on
+        for client in (first, second):  # who comes later does not wait either
+            for _ in range(100):
+                client.request("/hang")
+            assert [client.answer().status for _ in range(100)] == [504] * 100
     assert server.workers() == old
     assert "render hangs" not in server.log
     os.kill(old[0], signal.SIGKILL)
+
+
+def test_a_page_that_hangs_holds_one_worker_however_often_it_is_asked_for(ssrd):
+    server = ssrd(BUNDLE, {"workers": 2, "render": {"timeout": "300ms", "grace": "1h"}})
+    old = server.workers()
+    with hang(server) as first:
+        assert first.answer().status == 504
+        others = [server.connect() for _ in range(20)]
+        for client in others:
+            client.request("/hang")
+        with server.connect() as client:
+            for i in range(20):
+                assert client.get(f"/page{i}").status == 200
+    assert len([line for line in server.lines if "hangs at" in line]) == 1
+    for pid in old:
+        os.kill(pid, signal.SIGKILL)
 
 
 def test_a_built_in_that_ends_too_late_costs_nobody_else_anything(ssrd):

@@ -3,6 +3,7 @@
 
 import asyncio
 import os
+import re
 import select
 import signal
 import subprocess
@@ -131,6 +132,16 @@ def test_service_goes_on_when_the_zygote_dies_and_workers_are_still_replaced(ssr
         server.await_new_worker(old)
         assert server.get("/after").status == 200
     server.wait_log("zygote has died")
+
+
+def test_a_zygote_that_replaces_a_dead_one_does_not_warm_up_for_long(ssrd):
+    bundle = "globalThis.renderPage = () => { const t = Date.now(); while (Date.now() - t < 15); return 'x'; };"
+    server = ssrd(bundle, {"log": {"level": "debug"}})
+    server.ctl("reload")
+    since = len(server.lines)
+    os.kill(zygote_of(server), signal.SIGKILL)
+    line = server.wait_log("the zygote is ready", since)
+    assert int(re.search(r"renders=(\d+)", line)[1]) <= 2, line  # at a reload there is time for eight
 
 
 def test_zygote_and_worker_killed_together(ssrd):
