@@ -17,7 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TRIES 4u
+#define TRIES 8u
+#define FIRST_NS UINT64_C(40000000) /* for the first; one more of it for each that follows */
 #define TEXTS 6u
 #define TEXT_BYTES 16384u
 
@@ -30,7 +31,6 @@ struct finding {
 struct look {
     struct js *js;
     const char *message;
-    uint64_t until_ns;
     void (*meanwhile)(void *arg);
     void *arg;
 };
@@ -74,13 +74,13 @@ static void tell(const struct look *look, struct finding *found, int fd, pid_t p
     _exit(0);
 }
 
-/* Up to its end, or until_ns. Returns the bytes read. */
-static size_t hear(const struct look *look, int fd, void *data, size_t cap)
+/* Up to its end, or until_ns: it may wait for ever, for what the other thread held. Returns the bytes read. */
+static size_t hear(const struct look *look, int fd, void *data, size_t cap, uint64_t until_ns)
 {
     struct pollfd pipe = {.fd = fd, .events = POLLIN};
     size_t used = 0;
 
-    while (used < cap && mono_ns() < look->until_ns) {
+    while (used < cap && mono_ns() < until_ns) {
         ssize_t got;
 
         if (poll(&pipe, 1, 1) == 0) {
@@ -95,7 +95,7 @@ static size_t hear(const struct look *look, int fd, void *data, size_t cap)
     return used;
 }
 
-static size_t ask_a_copy(const struct look *look, struct finding *found)
+static size_t ask_a_copy(const struct look *look, struct finding *found, uint64_t until_ns)
 {
     pid_t parent = getpid(), pid;
     size_t bytes = 0;
@@ -108,7 +108,7 @@ static size_t ask_a_copy(const struct look *look, struct finding *found)
         tell(look, found, pair[1], parent);
     (void)close(pair[1]);
     if (pid > 0) {
-        bytes = hear(look, pair[0], found, sizeof *found);
+        bytes = hear(look, pair[0], found, sizeof *found, until_ns);
         (void)kill(pid, SIGKILL);
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
         }
@@ -145,14 +145,15 @@ static struct js_error *read_out(const struct finding *found, size_t bytes)
 struct js_error *autopsy(struct js *js, const char *message, unsigned timeout_ms,
                          void (*meanwhile)(void *arg), void *arg)
 {
-    const struct look look = {js, message, mono_ns() + timeout_ms * UINT64_C(1000000), meanwhile,
-                              arg};
+    const struct look look = {js, message, meanwhile, arg};
+    uint64_t until_ns = mono_ns() + timeout_ms * UINT64_C(1000000);
     autofree struct finding *found =
         malloc(sizeof *found); /* here: the copy allocates as little as it can */
     struct js_error *error = NULL;
 
-    for (unsigned i = 0; found && i < TRIES && mono_ns() < look.until_ns; i++) {
-        size_t bytes = ask_a_copy(&look, found);
+    for (unsigned i = 0; found && i < TRIES && mono_ns() < until_ns; i++) {
+        uint64_t this_ns = mono_ns() + (i + 1) * FIRST_NS;
+        size_t bytes = ask_a_copy(&look, found, this_ns < until_ns ? this_ns : until_ns);
 
         if (bytes <= offsetof(struct finding, text))
             continue;

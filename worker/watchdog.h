@@ -49,7 +49,7 @@ void watchdog_tick_at(struct watchdog *watchdog, uint64_t at_ns);
 void watchdog_relieve_at(struct watchdog *watchdog, uint64_t at_ns);
 
 /*
- * What is done in a tick's stead when the JavaScript has taken none for three milliseconds:
+ * What is done in a tick's stead when the JavaScript has taken none for three milliseconds, or was shot at twice:
  * relief(arg), on the watchdog's thread, again and again until a tick is taken or JavaScript has
  * returned. It returns how long (ns) until it is called next, and must not call this header.
  * Before the first watchdog_arm(). arg: kept.

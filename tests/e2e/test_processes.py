@@ -138,6 +138,7 @@ def test_a_zygote_that_replaces_a_dead_one_does_not_warm_up_for_long(ssrd):
     bundle = "globalThis.renderPage = () => { const t = Date.now(); while (Date.now() - t < 15); return 'x'; };"
     server = ssrd(bundle, {"log": {"level": "debug"}})
     server.ctl("reload")
+    server.wait_log("generation has gone generation=1")
     since = len(server.lines)
     os.kill(zygote_of(server), signal.SIGKILL)
     line = server.wait_log("the zygote is ready", since)

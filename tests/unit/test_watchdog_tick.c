@@ -143,6 +143,29 @@ static void javascript_that_takes_no_tick_is_relieved_until_it_returns(void **st
     assert_in_range(shots(&f->js), reliefs, reliefs + 1); /* one was under way */
 }
 
+static uint64_t note_relief_of_shots(void *arg)
+{
+    struct fixture *f = arg;
+
+    (void)pthread_mutex_lock(&f->js.mutex);
+    f->js.ticks = f->js.shots;
+    (void)pthread_cond_signal(&f->js.shot);
+    (void)pthread_mutex_unlock(&f->js.mutex);
+    return 0;
+}
+
+static void javascript_that_was_shot_at_twice_is_relieved_without_asks(void **state)
+{
+    struct fixture *f = *state;
+
+    watchdog_set_relief(f->watchdog, note_relief_of_shots, f);
+    watchdog_tick_at(f->watchdog, UINT64_MAX);
+    begin_target(f, PAST_NS);
+    wait_for_tick(&f->js, 2); /* of the second shot, or a later one */
+    end_target(f);
+    no_strays(f);
+}
+
 static uint64_t note_early_relief(void *arg)
 {
     struct fixture *f = arg;
@@ -438,6 +461,7 @@ int main(void)
         WITH_WATCHDOG(without_a_render_no_tick_is_asked_for),
         WITH_WATCHDOG(javascript_that_takes_no_tick_is_relieved_until_it_returns),
         WITH_WATCHDOG(javascript_that_takes_its_ticks_is_not_relieved),
+        WITH_WATCHDOG(javascript_that_was_shot_at_twice_is_relieved_without_asks),
         WITH_WATCHDOG(a_tick_waits_until_it_has_something_to_do),
         WITH_WATCHDOG(what_is_ready_is_not_looked_at_before_the_tick_may_come),
         WITH_WATCHDOG(a_loop_with_nothing_to_do_has_its_tick_after_four),
