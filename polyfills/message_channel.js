@@ -2,10 +2,15 @@
 // HTML, section 9.4, MessageChannel, within one realm. A message is delivered as a task: through the queue
 // of timers, so it belongs to the render that posted it. A port that is transferred stays itself, and is
 // found in event.ports alone.
+//
+// A channel may serve many renders: React's build for browsers has one for its scheduler, with a list of callbacks
+// beside it from which each message takes the first. A task ends with its render, the message may not, or that list would
+// grow by a request each page and give one render's callbacks to another's messages. So messages wait at their port, in
+// order, each with the frame (worker/js_frame.cc) of who posted it, and those that their render has left behind go out with the next post.
 'use strict';
 {
     const MAKE = Symbol('make');
-    const { setImmediate: task, clone } = native;
+    const { setImmediate: task, queueMicrotask: queue, clone, frame, setFrame, isOpen } = native;
     let entangle;
 
     class MessageEvent extends Event {
@@ -27,6 +32,7 @@
     class MessagePort extends EventTarget {
         #other = null;
         #waiting = []; // until start()
+        #due = []; // after it, until their task
         #started = false;
         constructor(key = undefined) {
             if (key !== MAKE)
@@ -39,31 +45,53 @@
                 b.#other = a;
             };
         }
-        static #deliver(port, data, ports) {
-            task(() => {
-                if (port.#other !== null)
-                    native.fire(port, () => new MessageEvent('message', { data, ports }));
-            });
+        // The first message, as its sender: what it sets belongs to a render that may have ended.
+        #deliver() {
+            const first = this.#due.shift();
+            if (first === undefined || this.#other === null)
+                return;
+            const before = frame();
+            setFrame(first.frame);
+            try {
+                native.fire(this, () => new MessageEvent('message', first));
+            } finally {
+                setFrame(before);
+            }
+        }
+        #add(message) {
+            let left = 0;
+            for (const { frame: sender } of this.#due) {
+                const serial = typeof sender === 'object' ? sender[0] : sender;
+                if (serial !== undefined && !isOpen(serial))
+                    left++;
+            }
+            this.#due.push(message);
+            task(() => this.#deliver());
+            for (; left > 0; left--)
+                queue(() => this.#deliver());
         }
         postMessage(message, options = undefined) {
             native.idl.need(1, arguments.length, 'postMessage');
-            const list = Array.isArray(options) ? options : [...options?.transfer ?? []];
-            const ports = list.filter((item) => item instanceof MessagePort);
-            const data = clone(message, native.transferList({ transfer: list.filter((item) => !ports.includes(item)) }));
+            let ports = [], data = message;
+            if (options !== undefined || typeof message === 'object' && message !== null || typeof message === 'symbol' || typeof message === 'function') {
+                const list = Array.isArray(options) ? options : [...options?.transfer ?? []];
+                ports = list.filter((item) => item instanceof MessagePort);
+                data = clone(message, native.transferList({ transfer: list.filter((item) => !ports.includes(item)) }));
+            }
             const other = this.#other;
             if (other === null)
                 return;
             if (other.#started)
-                MessagePort.#deliver(other, data, ports);
+                other.#add({ data, ports, frame: frame() });
             else
-                other.#waiting.push([data, ports]);
+                other.#waiting.push({ data, ports, frame: frame() });
         }
         start() {
             if (this.#started)
                 return;
             this.#started = true;
-            for (const [data, ports] of this.#waiting.splice(0))
-                MessagePort.#deliver(this, data, ports);
+            for (const message of this.#waiting.splice(0))
+                this.#add(message);
         }
         close() {
             if (this.#other === null)

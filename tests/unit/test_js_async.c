@@ -262,6 +262,28 @@ static void console_lines_know_their_request(void **state)
         "x");
 }
 
+/* As React's build for browsers schedules: one channel for all, and a list beside it. */
+static void messages_that_renders_left_behind_take_no_others_place(void **state)
+{
+    struct bench *b = *state;
+    struct one done[4], waits;
+
+    load(b, "const c = new MessageChannel(), todo = [];"
+            "c.port1.onmessage = () => todo.shift()();" PAGE(
+                "const wants = url === '/waits';"
+                "const own = new Promise((go) => { todo.push(go); c.port2.postMessage(null) });"
+                "if (wants) await own; return String(todo.length)"));
+    for (int i = 0; i < 4; i++) {
+        begin(b, &done[i], "done", "/at/once");
+        run(b);
+        assert_string_equal(done[i].body, i == 0 ? "1" : "2"); /* its own, and the last one's */
+    }
+    begin(b, &waits, "waits", "/waits");
+    run(b);
+    assert_int_equal(waits.calls, 1);
+    assert_string_equal(waits.body, "0");
+}
+
 static void lines_of_the_load_are_nobodys(void **state)
 {
     struct bench *b = *state;
@@ -426,6 +448,7 @@ int main(void)
         ASYNC_TEST(a_render_that_has_ended_sets_no_timers),
         ASYNC_TEST(a_render_may_settle_what_another_waits_for),
         ASYNC_TEST(console_lines_know_their_request),
+        ASYNC_TEST(messages_that_renders_left_behind_take_no_others_place),
         ASYNC_TEST(lines_of_the_load_are_nobodys),
         ASYNC_TEST(a_cancel_aborts_the_requests_signal_after_the_answer),
         ASYNC_TEST(copies_of_a_request_are_aborted_with_it),
