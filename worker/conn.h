@@ -144,6 +144,8 @@ void conn_stream_begin(struct conn *conn, const struct http_parse *head, struct 
 /* Gather one chunk, and write what is gathered. False: the client does not keep up; when it has, its request
  * hears flight_stream_drained(). The connection may be gone: its request then has none. */
 bool conn_stream_part(struct conn *conn, const char *data, size_t bytes);
+/* Gather one chunk: conn_progress() or conn_stream_end() comes next. */
+void conn_stream_gather(struct conn *conn, const char *data, size_t bytes);
 /* Gather the end, or cut it: without the last chunk, and the connection closes. Then conn_answered(). */
 void conn_stream_end(struct conn *conn, const struct http_parse *head, bool is_whole);
 

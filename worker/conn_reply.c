@@ -404,7 +404,7 @@ void conn_stream_begin(struct conn *c, const struct http_parse *head, struct spa
     c->stream_bytes = 0;
 }
 
-bool conn_stream_part(struct conn *c, const char *data, size_t bytes)
+void conn_stream_gather(struct conn *c, const char *data, size_t bytes)
 {
     struct http *http = c->http;
     struct reply_text text = out_begin(http);
@@ -423,6 +423,11 @@ bool conn_stream_part(struct conn *c, const char *data, size_t bytes)
         out_end(http, &text);
         c->stream_bytes += bytes;
     }
+}
+
+bool conn_stream_part(struct conn *c, const char *data, size_t bytes)
+{
+    conn_stream_gather(c, data, bytes);
     return conn_progress(c);
 }
 

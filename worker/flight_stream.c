@@ -386,6 +386,8 @@ bool flight_stream_end(struct flight *f, const struct js_result *result,
 
     keep(f, result->body, result->body_bytes);
     give(f, result->body, result->body_bytes, true);
+    if (s->has_tee && s->to) /* not held up by the storing */
+        (void)conn_progress(s->to->conn);
     if (!s->has_tee) {
         struct request *r = TAILQ_FIRST(&f->requests);
 

@@ -58,6 +58,10 @@ bool stream_out_add(struct stream_out *o, struct conn *c, struct span part, bool
         return false;
     if (o->packer && !compress_stream_add(o->packer, part, is_last, &part))
         return false;
+    if (may_go && is_last) {
+        conn_stream_gather(c, part.data, part.bytes);
+        return true;
+    }
     if (may_go) {
         (void)conn_stream_part(c, part.data, part.bytes);
         return true;

@@ -23,8 +23,9 @@ struct stream_out {
 
 /*
  * Send a part, behind what waits; is_last: and all that waits, which the connection then keeps. The
- * connection may be gone afterwards, and its request then has none. False: out of memory, it has to be
- * cut.
+ * last part may only be gathered, so that the end goes with it in one call: conn_progress() or the
+ * stream's end comes next. The connection may be gone afterwards, and its request then has none.
+ * False: out of memory, it has to be cut.
  */
 bool stream_out_add(struct stream_out *out, struct conn *conn, struct span part, bool is_last);
 
