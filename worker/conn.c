@@ -164,8 +164,9 @@ bool conn_has_left(struct conn *c, uint64_t waiting_ms)
 
     if (n > 0)
         return false;
+    c->half_closed = n == 0;
     if (n == 0)
-        return waiting_ms >= 1000;
+        return waiting_ms >= HTTP_LEFT_MS;
     return errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR;
 }
 
@@ -218,6 +219,16 @@ static void settle_closing(struct conn *c)
         conn_free(c);
 }
 
+/* The render has a deadline of its own, but to a reader who has left a stream for him alone may have nothing to say until then,
+ * and keep others waiting for so long. */
+static void settle_waiting(struct conn *c)
+{
+    if (unlikely(c->half_closed) && flight_stream_is_private(c->request))
+        deadline_set(&c->http->silence, &c->deadline, c->http->now_ms);
+    else
+        deadline_clear(&c->deadline);
+}
+
 static void settle(struct conn *c)
 {
     struct http *http = c->http;
@@ -234,8 +245,8 @@ static void settle(struct conn *c)
         watch(c, EV_WRITE);
         deadline_keep(&http->send, &c->deadline, http->now_ms);
     } else if (c->request) {
-        deadline_clear(&c->deadline); /* the render has its own */
-        if (c->watching == EV_WRITE)  /* what stood ahead of it is out: nothing is to be written */
+        settle_waiting(c);
+        if (c->watching == EV_WRITE) /* what stood ahead of it is out: nothing is to be written */
             watch(c, EV_READ);
     } else if (c->closing) {
         settle_closing(c);
@@ -396,10 +407,13 @@ static void on_readable(struct conn *c)
     ssize_t n;
 
     if (c->request) {
-        if (conn_has_left(c, request_waited_ms(c->request)))
+        if (conn_has_left(c, request_waited_ms(c->request))) {
             conn_free(c);
-        else /* more is here than is asked for now; look when the answer is out */
-            watch(c, 0);
+            return;
+        }
+        watch(c, 0); /* more is here than is asked for now; look when the answer is out */
+        if (c->half_closed)
+            settle_waiting(c);
         return;
     }
     n = read(c->fd, http->in, sizeof http->in);

@@ -68,7 +68,8 @@ struct conn {
     bool careful; /* the client may still be sending: linger, so that it can read the answer */
     bool lingering;
     bool dead;
-    bool streaming; /* the head of an answer is out, its end is not */
+    bool half_closed; /* the client has closed its side, or all: TCP does not tell */
+    bool streaming;   /* the head of an answer is out, its end is not */
     uint16_t stream_status;
     uint8_t stream_origin; /* enum reply_origin */
 };

@@ -225,6 +225,8 @@ bool flight_part(struct render_job *job, const struct js_part *part); /* the ren
 void flight_stream_drained(
     struct request *request);                     /* its connection takes more, and may be gone */
 void flight_stream_left(struct request *request); /* its connection closes */
+bool flight_stream_is_private(
+    const struct request *request); /* it gets a stream that nobody else will get */
 /* The last part. True: *ret_whole is the page, to land as any other; valid as long as the flight. False:
  * it was for one reader, and the flight is over. */
 bool flight_stream_end(struct flight *flight, const struct js_result *result,

@@ -348,6 +348,11 @@ void flight_stream_drained(struct request *r)
         renderer_resume(f->all->worker->renderer, &f->job);
 }
 
+bool flight_stream_is_private(const struct request *r)
+{
+    return r->streams && !r->streams->stream->has_tee;
+}
+
 void flight_stream_left(struct request *r)
 {
     struct flight *f = r->streams;

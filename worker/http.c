@@ -285,6 +285,7 @@ static void on_tick(evutil_socket_t fd, short events, void *arg)
     expire(http, &http->body);
     expire(http, &http->send);
     expire(http, &http->linger);
+    expire(http, &http->silence);
     flights_check(http->requests);
     access_flush();
     statics_tick(http->statics);
@@ -308,6 +309,7 @@ static void set_up_lists(struct http *http)
     deadline_list_init(&http->body, config->http.body_timeout_ms);
     deadline_list_init(&http->send, config->http.send_timeout_ms);
     deadline_list_init(&http->linger, HTTP_LINGER_MS);
+    deadline_list_init(&http->silence, HTTP_LEFT_MS);
 }
 
 /* Whom this worker replaces may have had another row. */

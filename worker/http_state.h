@@ -27,6 +27,7 @@
 #define HTTP_HEAD_BYTES_MAX 16384u /* of a page's response head */
 #define HTTP_ADMIN_MAX 256u        /* connections for administration in a worker */
 #define HTTP_LINGER_MS 2000u
+#define HTTP_LEFT_MS 1000u   /* who has closed its side, and hears nothing for so long, has left */
 #define HTTP_TURNED_MAX 256u /* connections that were told to go, and have not gone */
 
 struct hints;
@@ -90,7 +91,7 @@ struct http {
     struct limit *limit; /* of one address; NULL: none */
     struct network *trusted;
     size_t trusted_count;
-    struct deadline_list keepalive, header, body, send, linger;
+    struct deadline_list keepalive, header, body, send, linger, silence;
     struct handover *handover;
     struct event *tick;
     bool close_idle;

@@ -158,6 +158,26 @@ def test_a_stream_whose_only_reader_leaves_is_cancelled(ssrd):
     server.wait_log("cancelled /mine\\?one,~ AbortError")
 
 
+def test_a_silent_stream_is_cancelled_when_its_only_reader_has_closed(ssrd):
+    server = ssrd(PARTS, {**CONFIG, "render": {"timeout": "1h"}})
+    client = server.connect()
+    client.request("/mine?one,~")
+    head_of(client)
+    assert chunk_of(client) == b"one"
+    client.close()  # no reset: all that was sent has been read
+    assert server.get("/").text == "x", "it held the worker"
+    server.wait_log("cancelled /mine\\?one,~ AbortError")
+
+
+def test_a_stream_that_goes_on_is_read_to_its_end_by_who_has_closed_one_side(ssrd):
+    server = ssrd(PARTS, CONFIG)
+    with server.connect() as client:
+        client.request("/mine?one,+,two,+,three,+,four")
+        client.socket.shutdown(socket.SHUT_WR)
+        head_of(client)
+        assert [chunk_of(client) for _ in range(4)] == [b"one", b"two", b"three", b"four"]
+
+
 def test_a_page_for_all_is_finished_when_its_reader_leaves(ssrd):
     server = ssrd(PARTS, CONFIG)
     client = server.connect()
