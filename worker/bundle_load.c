@@ -244,10 +244,12 @@ static void explain(struct problem *problem, const struct heritage *h, int error
                     const struct js_error *js_error)
 {
     if (error == -ETIME)
-        problem_set(problem,
-                    "%s: still loading after %u s: its top level loops, sleeps or computes too "
-                    "much; move that work into %s",
-                    h->bundle_name, BUNDLE_LOAD_MS_MAX / 1000, h->config->bundle.function);
+        problem_set(
+            problem,
+            "%s: still loading after %u s of its own time, or %u s beside what else runs: its top "
+            "level loops, sleeps or computes too much; move that work into %s",
+            h->bundle_name, BUNDLE_LOAD_MS_MAX / 1000, BUNDLE_LOAD_WALL_MS_MAX / 1000,
+            h->config->bundle.function);
     else if (js_error)
         problem_from_js(problem, NULL, js_error);
     else
