@@ -38,7 +38,6 @@ static const struct {
      "with format esm and for the edge, and let the build put in what it reads"},
     {"define", "this is an AMD module: build with format esm or iife"},
     {"System", "this is a SystemJS module: build with format esm or iife"},
-    {"Buffer", "nothing of Node.js is here: use Uint8Array, atob and btoa"},
     {"Deno",
      "built for Deno: build for the edge (Cloudflare Workers), or with the framework's adapter "
      "for it"},
